@@ -1,0 +1,66 @@
+"""Every error an operator can meet, in one tree; only ``cli`` prints them and exits.
+
+PpobserveError
+├── UsageError            the command line or the configuration is wrong           exit 2
+│   └── ConfigError
+└── HostError             this host, or the state that it is in, refuses           exit 1
+    ├── NotObservable     no hook can be attached to this kernel
+    ├── KernelFactError   a fact of the kernel could not be read
+    ├── LoaderError       the BCC child failed, crashed or hung
+    ├── ReadError         attached counters could not be read
+    ├── ListenError       the daemon's address could not be taken
+    └── LabError          traffic could not be made
+"""
+
+
+class PpobserveError(Exception):
+    """A failure as an operator needs it: what was tried and why it failed, then what to do.
+
+    ``str(error)`` is one to three lines: the first says what failed, *because* adds the circumstances, *fix* is the
+    one command or package that helps.
+    """
+
+    exit_status = 1
+
+    def __init__(self, what: str, *, because: str = "", fix: str = "") -> None:
+        self.what, self.because, self.fix = what, because, fix
+        lines = [what, because, f"try: {fix}" if fix else ""]
+        super().__init__("\n  ".join(line for line in lines if line))
+
+
+class UsageError(PpobserveError):
+    """The command line asks for something that does not exist."""
+
+    exit_status = 2
+
+
+class ConfigError(UsageError):
+    """The configuration file is unreadable, or holds an unknown key or a wrong value."""
+
+
+class HostError(PpobserveError):
+    """This host, or the state that it is in, refuses what was asked."""
+
+
+class NotObservable(HostError):
+    """No hook can be attached: not root, no BTF, no page_pool, or every rung refused."""
+
+
+class KernelFactError(HostError):
+    """A kernel fact (BTF, symbols, nodes) is missing or malformed."""
+
+
+class LoaderError(HostError):
+    """The child that compiles and attaches with BCC failed, crashed or ran out of time."""
+
+
+class ReadError(HostError):
+    """The attached programs are there, but their counters could not be read."""
+
+
+class ListenError(HostError):
+    """The address to serve on is taken or not ours."""
+
+
+class LabError(HostError):
+    """Laboratory traffic could not be made on this host."""

@@ -1,0 +1,102 @@
+"""bpf(2), as far as ppobserve needs it without BCC: tiny programs, test runs, and what the kernel says of an fd.
+
+Source: the kernel's include/uapi/linux/bpf.h and Documentation/bpf/.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+from collections.abc import Sequence
+
+from ppobserve.errors import HostError
+
+SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}.get(platform.machine(), 280)
+
+PROG_LOAD, PROG_TEST_RUN, PROG_GET_FD_BY_ID = 5, 10, 13
+OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, PROG_GET_NEXT_ID, LINK_CREATE = 15, 17, 11, 28
+TYPE_XDP, TYPE_TRACING = 6, 26
+ATTACH_FENTRY, ATTACH_XDP = 24, 37
+TEST_XDP_LIVE_FRAMES = 2
+XDP_FLAGS_DRV_MODE = 4
+
+_ATTR_BYTES = 144
+_LICENSE = ctypes.create_string_buffer(b"GPL")
+_LOG_BYTES = 64 * 1024
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class BpfError(HostError, OSError):
+    """The kernel refused a bpf(2) command; ``errno`` says how and ``log`` holds what the verifier wrote."""
+
+    def __init__(self, what: str, errno: int, log: str = "") -> None:
+        HostError.__init__(self, f"{what}: {os.strerror(errno)}", because=log.strip().splitlines()[-1] if log.strip() else "")
+        self.errno, self.log = errno, log
+
+
+def bpf(command: int, attr: bytes, what: str) -> int:
+    """One bpf(2) call. *attr* is ``union bpf_attr`` from its start; the rest is zero. Returns the fd or 0."""
+    buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
+    result = _libc.syscall(SYS_BPF, command, buffer, _ATTR_BYTES)
+    if result < 0:
+        raise BpfError(what, ctypes.get_errno())
+    return int(result)
+
+
+def instruction(code: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 0) -> bytes:
+    """One ``struct bpf_insn``: opcode, registers, offset and immediate."""
+    return struct.pack("<BBhi", code, dst | src << 4, off, imm)
+
+
+def returning(value: int) -> bytes:
+    """The smallest program there is: ``r0 = value; exit``."""
+    return instruction(0xB7, imm=value) + instruction(0x95)
+
+
+def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: int = 0) -> int:
+    """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program."""
+    code_buffer = ctypes.create_string_buffer(code, len(code))
+    log = ctypes.create_string_buffer(_LOG_BYTES)
+    attr = struct.pack("<IIQQIIQII16sII", kind, len(code) // 8, ctypes.addressof(code_buffer), ctypes.addressof(_LICENSE),
+                       1, _LOG_BYTES, ctypes.addressof(log), 0, 0, name.encode()[:15], 0, attach)
+    attr = attr.ljust(108, b"\0") + struct.pack("<I", btf_id)   # attach_btf_id, after func_info and line_info
+    try:
+        return bpf(PROG_LOAD, attr, f"cannot load BPF program {name}")
+    except BpfError as error:
+        raise BpfError(error.what.rsplit(": ", 1)[0], error.errno or 0, log.value.decode(errors="replace")) from None
+
+
+def attach_tracing(program: int) -> int:
+    """Attach a loaded fentry or fexit program to its function; returns the link's fd."""
+    return bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QI", 0, program), "cannot attach the tracing program")
+
+
+def attach_xdp(program: int, ifindex: int) -> int:
+    """Attach an XDP program in native mode; returns the link's fd, which detaches when it is closed.
+
+    Needs BPF_LINK_CREATE for XDP, kernel commit aa8d3a716b59 ("bpf, xdp: Add bpf_link-based XDP attachment API", 5.9).
+    """
+    attr = struct.pack("<IIII", program, ifindex, ATTACH_XDP, XDP_FLAGS_DRV_MODE)
+    return bpf(LINK_CREATE, attr, f"cannot attach XDP to interface {ifindex}")
+
+
+def test_run(program: int, *, data: bytes = b"", context: bytes = b"", repeat: int = 0, flags: int = 0, batch: int = 0) -> int:
+    """Run a loaded program once, or *repeat* times over *data*; returns the program's (last) return value.
+
+    Raw tracepoint programs take their arguments as *context*, up to twelve u64 (kernel commit 1b4d60ec162f, 5.10); XDP
+    programs with ``TEST_XDP_LIVE_FRAMES`` send real frames from a page_pool (kernel commit b530e9e1063e, 5.18).
+    """
+    data_buffer, context_buffer = ctypes.create_string_buffer(data, len(data) or 1), ctypes.create_string_buffer(context, len(context) or 1)
+    attr = struct.pack("<IIIIQQIIIIQQIIII", program, 0, len(data), 0, ctypes.addressof(data_buffer) if data else 0, 0,
+                       repeat, 0, len(context), 0, ctypes.addressof(context_buffer) if context else 0, 0, flags, 0, batch, 0)
+    attr_buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
+    if _libc.syscall(SYS_BPF, PROG_TEST_RUN, attr_buffer, 80) < 0:
+        raise BpfError("cannot run the BPF program", ctypes.get_errno())
+    return int(struct.unpack_from("<I", attr_buffer, 4)[0])
+
+
+def u64s(values: Sequence[int]) -> bytes:
+    """Arguments of a raw tracepoint program, as *context* for :func:`test_run`."""
+    return struct.pack(f"<{len(values)}Q", *values)
