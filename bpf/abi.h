@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * What the kernel side writes and user space maps. ppobserve/probe/abi.py mirrors it; the loader appends assertions
+ * for every offset, so the two can't drift apart without a compile error.
+ *
+ * Chosen by the loader: CPUS (possible CPUs), NODES (nodes told apart), POOLS, GROUPS, SLOTS (table sizes).
+ */
+
+#define BATCHES		8		/* refill batches of 0, 1, 2, ..4, ..8, ..16, ..32, ..64 pages */
+#define UNKNOWN_NODE	NODES		/* past the nodes told apart, or a buffer without struct page */
+#define NAME_BYTES	16		/* IFNAMSIZ */
+
+enum { MISS_RING_EMPTY, MISS_NUMA, MISSES };
+enum { RETURN_NUMA, RETURN_OTHER, RETURNS };
+
+/*
+ * Counters of one pool on one CPU. What the consumer of a pool does (refill, slow, hold) is serialised by the pool's
+ * own contract, so plain additions are exact; a return can interrupt a return, so those are atomic.
+ */
+struct slot {
+	u64 owner;			/* address of the pool or key of the group; 0: free */
+	u64 batch[BATCHES];
+	u64 batch_pages;
+	u64 miss[MISSES];
+	u64 slow;
+	u64 held;
+	u64 returned[RETURNS];
+	u64 nid_updates;
+	u64 mismatch[(NODES + 1) * (NODES + 1)];	/* [page_node][wanted_node] */
+};
+#define SLOT_COUNTERS	(sizeof(struct slot) / 8 - 1)
+
+/*
+ * One pool from first sight to its end, or one group: the sum of a device's ended pools. A pool's key is its address;
+ * a group's is odd, which no address is.
+ */
+struct pool {
+	u64 owner;			/* the key; 0: free */
+	u64 seen_ns;			/* first sight, CLOCK_MONOTONIC */
+	u64 detached_ns;		/* destroyed by its driver with pages still out; 0: in use */
+	u64 released;			/* pages that left since first sight, from the pool's own counter */
+	u32 release_cnt;		/* that counter when last read */
+	s32 inflight;
+	u32 id;
+	s32 nid;
+	u32 netns;
+	u32 ifindex;
+	u32 napi_id;
+	u32 cache_pages;
+	u32 ring_pages;
+	u32 ring_size;
+	char netdev[NAME_BYTES];
+	char driver[NAME_BYTES];
+	char device[NAME_BYTES];
+};
+
+/* Facts about the tables themselves. A reader that sees folds_begun != folds_done, or either move, reads again. */
+struct ledger {
+	u64 folds_begun;
+	u64 folds_done;
+	u64 pools_dropped;		/* pools that found the table full */
+	u64 slots_dropped;		/* events that found no slot */
+};

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * Who a pool belongs to, read from its structs at first sight, in every network namespace. Pools that the kernel's
+ * netlink hides (no .netdev: veth, test_run, vmxnet3, stmmac) get the best name there is.
+ */
+
+static void read_name(char *to, u64 at)
+{
+	bpf_probe_read_kernel_str(to, NAME_BYTES, (void *)read_u64(at));
+}
+
+/* The net_device that embeds this struct device, or 0: what drivers without DMA (veth) leave in .dev. */
+static u64 netdev_around(u64 device)
+{
+	char class[4] = {};
+
+	if (!device)
+		return 0;
+	bpf_probe_read_kernel_str(class, sizeof(class), (void *)read_u64(read_u64(device + DEVICE_CLASS) + CLASS_NAME));
+	return class[0] == 'n' && class[1] == 'e' && class[2] == 't' ? device - NETDEV_DEV : 0;
+}
+
+/*
+ * A destroyed netdev leaves NET_PTR_POISON in slow.netdev (net/core/page_pool_user.c): reading through it fails, and
+ * the interface index stays 0.
+ */
+static u64 pp_netdev(u64 pool)
+{
+	u64 netdev = 0;
+
+#ifdef PP_SLOW_NETDEV		/* kernel commit 083772c9f972 ("net: page_pool: record pools per netdev", 6.8) */
+	netdev = read_u64(pool + PP_SLOW_NETDEV);
+	if (netdev && !read_u32(netdev + NETDEV_IFINDEX))
+		netdev = 0;
+#endif
+#ifdef PP_NAPI			/* kernel commit 8c48eea3adf3 ("page_pool: allow caching from safely localized NAPI", 6.4) */
+	if (!netdev)
+		netdev = read_u64(read_u64(pool + PP_NAPI) + NAPI_DEV);
+#endif
+	return netdev ? netdev : netdev_around(read_u64(pool + PP_DEV));
+}
+
+/* The bus driver of a device, or the kind of a virtual one ("veth"). */
+static void read_driver(char *to, u64 netdev, u64 device)
+{
+	u64 parent = netdev ? read_u64(netdev + NETDEV_DEV + DEVICE_PARENT) : device;
+	u64 driver = parent ? read_u64(parent + DEVICE_DRIVER) : 0;
+
+	if (driver)
+		read_name(to, driver + DRIVER_NAME);
+	else if (netdev)
+		read_name(to, read_u64(netdev + NETDEV_LINK_OPS) + LINK_OPS_KIND);
+}
+
+static void identify(struct pool *p, u64 pool)
+{
+	u64 netdev = pp_netdev(pool), device = read_u64(pool + PP_DEV);
+
+	p->nid = pp_nid(pool);
+#ifdef PP_USER_ID		/* kernel commit f17c69649c69 ("net: page_pool: id the page pools", 6.8) */
+	p->id = read_u32(pool + PP_USER_ID);
+#endif
+#ifdef PP_NAPI
+	p->napi_id = read_u32(read_u64(pool + PP_NAPI) + NAPI_ID);
+#endif
+	if (device)
+		read_name(p->device, device + DEVICE_NAME);
+	read_driver(p->driver, netdev, device);
+	if (!netdev)
+		return;
+	p->ifindex = read_u32(netdev + NETDEV_IFINDEX);
+	p->netns = read_u32(read_u64(netdev + NETDEV_NET) + NET_INUM);
+	bpf_probe_read_kernel_str(p->netdev, NAME_BYTES, (void *)(netdev + NETDEV_NAME));
+}
+
+/* What the pool says of itself at this moment. */
+static void measure(struct pool *p, u64 pool)
+{
+	u32 release_cnt = pp_release_cnt(pool);
+
+	p->released += (u32)(release_cnt - p->release_cnt);
+	p->release_cnt = release_cnt;
+	p->inflight = (s32)(pp_hold_cnt(pool) - release_cnt);
+	p->cache_pages = pp_cache_count(pool);
+	p->ring_pages = pp_ring_count(pool);
+	p->ring_size = pp_ring_size(pool);
+}

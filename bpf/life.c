@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * The end of a pool. Its counts move into the group of its device, so no count is lost however briefly a pool lived,
+ * and its slots are free again.
+ */
+
+#define REST	1ULL			/* the group of pools without a device, and of those that found no group left */
+
+/* Odd, as no address is. */
+static u64 group_key(struct pool *p)
+{
+	return p->ifindex ? (u64)p->netns << 32 | p->ifindex << 1 | 1 : REST;
+}
+
+static u32 *enter_group(u64 key, struct pool *member)
+{
+	struct pool *group;
+	u32 fresh = 0;
+
+	if (free_groups.pop(&fresh))
+		return 0;
+	group = pools.lookup(&fresh);
+	if (!group)
+		return 0;
+	group->owner = key;
+	group->netns = member->netns;
+	group->ifindex = member->ifindex;
+	group->nid = -1;
+	__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
+	__builtin_memcpy(group->driver, member->driver, NAME_BYTES);
+	if (entries.insert(&key, &fresh)) {
+		group->owner = 0;
+		free_groups.push(&fresh, 0);
+	}
+	return entries.lookup(&key);
+}
+
+static u32 *group_of(struct pool *p)
+{
+	u64 key = group_key(p), rest = REST;
+	u32 *group = entries.lookup(&key);
+
+	if (!group)
+		group = enter_group(key, p);
+	return group ? group : entries.lookup(&rest);
+}
+
+/* Groups gather from any CPU, so their additions are atomic; they need one slot only. */
+static void fold_slot(struct slot *from, struct slot *to)
+{
+	u64 *source = (u64 *)from, *sum = (u64 *)to;
+
+#pragma unroll
+	for (u32 i = 1; i <= SLOT_COUNTERS; i++) {
+		__sync_fetch_and_add(&sum[i], source[i]);
+		source[i] = 0;
+	}
+	from->owner = 0;
+}
+
+static void fold_slots(u32 entry, struct slot *to)
+{
+	for (u32 cpu = 0; cpu < CPUS; cpu++) {
+		u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell);
+		struct slot *from = index && *index ? slots.lookup(index) : 0;
+
+		if (!from)
+			continue;
+		fold_slot(from, to);
+		free_slots.push(index, 0);
+		*index = 0;
+	}
+}
+
+static void end_pool(u64 pool, u32 entry)
+{
+	struct pool *p = pools.lookup(&entry), *group;
+	u32 *into;
+	struct slot *to;
+
+	if (!p)
+		return;
+	into = group_of(p);
+	group = into ? pools.lookup(into) : 0;
+	to = group ? slot_at(*into, 0, group->owner) : 0;
+	if (!to)
+		return;
+	measure(p, pool);
+	__sync_fetch_and_add(&group->released, p->released);
+	fold_slots(entry, to);
+	p->owner = 0;
+	entries.delete(&pool);
+	free_pools.push(&entry, 0);
+}
+
+/* page_pool_release(pool, inflight, hold, release): fires at destroy, then once a second until nothing is in flight. */
+int pool_released(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 pool = ctx->args[0];
+	u32 *entry = entries.lookup(&pool);
+	struct ledger *l = ledger();
+	struct pool *p = entry ? pools.lookup(entry) : 0;
+
+	if (!l || !p)
+		return 0;
+	if ((s32)ctx->args[1]) {
+		if (!p->detached_ns)
+			p->detached_ns = bpf_ktime_get_ns();
+		return 0;
+	}
+	__sync_fetch_and_add(&l->folds_begun, 1);
+	end_pool(pool, *entry);
+	__sync_fetch_and_add(&l->folds_done, 1);
+	return 0;
+}

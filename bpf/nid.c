@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* A driver tells its pool that the consumer moved: tracepoint page_pool_update_nid(pool, new_nid), since 5.5. */
+
+int nid_updated(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct slot *s = slot_of(ctx->args[0]);
+
+	if (s)
+		s->nid_updates++;
+	return 0;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * The only file that knows the inside of struct page_pool and struct page. Offsets come from the running kernel's BTF;
+ * one that the kernel does not have is not defined.
+ */
+
+static u32 read_u32(u64 address)
+{
+	u32 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static u64 read_u64(u64 address)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* Pages in the consumer's own cache. */
+static u32 pp_cache_count(u64 pool)
+{
+	return read_u32(pool + PP_ALLOC_COUNT);
+}
+
+/* Where the consumer of the ring stands; moves by one for each page it takes, and wraps at the ring's size. */
+static u32 pp_ring_head(u64 pool)
+{
+	return read_u32(pool + PP_RING_CONSUMER_HEAD);
+}
+
+static u32 pp_ring_size(u64 pool)
+{
+	return read_u32(pool + PP_RING_SIZE);
+}
+
+/*
+ * Pages in the ring. A ring whose producer stands where its consumer does is empty or full: the slot under the
+ * consumer tells which (include/linux/ptr_ring.h).
+ */
+static u32 pp_ring_count(u64 pool)
+{
+	u32 head = pp_ring_head(pool), producer = read_u32(pool + PP_RING_PRODUCER), size = pp_ring_size(pool);
+	u64 queue = read_u64(pool + PP_RING_QUEUE);
+
+	if (producer == head)
+		return read_u64(queue + 8ULL * head) ? size : 0;
+	return producer > head ? producer - head : producer + size - head;
+}
+
+static u32 pp_hold_cnt(u64 pool)
+{
+	return read_u32(pool + PP_HOLD_CNT);
+}
+
+static u32 pp_release_cnt(u64 pool)
+{
+	return read_u32(pool + PP_RELEASE_CNT);
+}
+
+static s32 pp_nid(u64 pool)
+{
+	return (s32)read_u32(pool + PP_NID);
+}
+
+static u32 known_node(u32 node)
+{
+	return node < NODES ? node : UNKNOWN_NODE;
+}
+
+/*
+ * The node that the refill of this pool accepts here: the pool's own, or, without one, that of the CPU. The kernel asks
+ * numa_mem_id(), the helper numa_node_id(): they differ on CPUs of a node without memory only.
+ */
+static u32 wanted_node(u64 pool)
+{
+	s32 nid = pp_nid(pool);
+
+	return known_node(nid < 0 ? bpf_get_numa_node_id() : nid);
+}
+
+/*
+ * The node of a page. Since kernel commit 4dec64c52e24 ("page_pool: convert to use netmem", 6.11) the pools pass
+ * netmem_ref: a page's address, or a net_iov's with bit 0 set, which has no page and is never a mismatch.
+ */
+static u32 page_node(u64 netmem)
+{
+	if (netmem & 1)
+		return UNKNOWN_NODE;
+	return known_node((read_u64(netmem + PAGE_FLAGS) >> NODES_SHIFT_IN_FLAGS) & NODES_MASK);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * The refill of a pool's cache from its ring, and the slow path behind it: once per 64 pages.
+ *
+ * Both are noinline since they exist (refill: kernel commit 44768decb7c0, 5.6), so both can always be hooked.
+ */
+
+/* The refill this CPU is in. Refills don't nest: a pool has one consumer, and it runs with softirqs off. */
+struct refilling {
+	u64 pool;			/* 0: none */
+	u32 ring_head;
+};
+BPF_PERCPU_ARRAY(refilling, struct refilling, 1);
+
+static struct refilling *this_refill(void)
+{
+	u32 zero = 0;
+
+	return refilling.lookup(&zero);
+}
+
+/* Is this CPU between entry and exit of a refill of this pool? A page released there is a NUMA mismatch. */
+static bool is_refilling(u64 pool)
+{
+	struct refilling *r = this_refill();
+
+	return r && r->pool == pool;
+}
+
+static void begin_refill(u64 pool)
+{
+	struct refilling *r = this_refill();
+
+	if (!r)
+		return;
+	r->pool = pool;
+	r->ring_head = pp_ring_head(pool);
+}
+
+/* The index of the histogram bucket with upper bounds 0 1 2 4 8 16 32 64. */
+static u32 bucket_of(u32 pages)
+{
+	return (pages > 0) + (pages > 1) + (pages > 2) + (pages > 4) + (pages > 8) + (pages > 16) + (pages > 32);
+}
+
+/*
+ * The cache was empty at entry, so the batch is what is in it now and the page handed out. A page that the ring gave
+ * and the batch lacks was on the wrong node: at most one a refill, since the kernel stops there.
+ */
+static void end_refill(u64 pool, bool handed_out)
+{
+	struct refilling *r = this_refill();
+	struct slot *s = slot_of(pool);
+	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool);
+
+	if (!r)
+		return;
+	r->pool = 0;
+	if (!s)
+		return;
+	s->batch[bucket_of(pages) & (BATCHES - 1)]++;
+	s->batch_pages += pages;
+	if (!pages)
+		s->miss[head == r->ring_head ? MISS_RING_EMPTY : MISS_NUMA]++;
+#ifdef MISMATCH_FROM_RING
+	u32 taken = head >= r->ring_head ? head - r->ring_head : head + pp_ring_size(pool) - r->ring_head;
+
+	if (taken > pages)
+		s->mismatch[UNKNOWN_NODE * (NODES + 1) + wanted_node(pool)] += taken - pages;
+#endif
+}
+
+/* The slow path puts a bulk from the page allocator into the empty cache and hands out one of it. */
+static void end_slow(u64 pool, bool handed_out)
+{
+	struct slot *s = slot_of(pool);
+	u32 pages = pp_cache_count(pool) + handed_out;
+
+	if (!s || !pages)
+		return;
+	s->slow++;
+	s->held += pages;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* Refill and slow path by BPF trampoline: exit programs see the arguments, so the slow path needs no entry. */
+
+struct page_pool;
+
+#define ENTRY(function, args...) KFUNC_PROBE(function, args)
+#define EXIT(function, args...) KRETFUNC_PROBE(function, args)
+
+ENTRY(REFILL_FUNCTION, struct page_pool *pool)
+{
+	begin_refill((u64)pool);
+	return 0;
+}
+
+EXIT(REFILL_FUNCTION, struct page_pool *pool, u64 page)
+{
+	end_refill((u64)pool, page != 0);
+	return 0;
+}
+
+EXIT(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
+{
+	end_slow((u64)pool, page != 0);
+	return 0;
+}

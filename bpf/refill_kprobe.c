@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* Refill and slow path by kprobe and kretprobe: the return sees no argument, so the entry leaves the pool behind. */
+
+BPF_PERCPU_ARRAY(slow_pool, u64, 1);
+
+int refill_entry(struct pt_regs *ctx)
+{
+	begin_refill(PT_REGS_PARM1(ctx));
+	return 0;
+}
+
+int refill_exit(struct pt_regs *ctx)
+{
+	struct refilling *r = this_refill();
+
+	if (r && r->pool)
+		end_refill(r->pool, PT_REGS_RC(ctx) != 0);
+	return 0;
+}
+
+int slow_entry(struct pt_regs *ctx)
+{
+	u32 zero = 0;
+	u64 pool = PT_REGS_PARM1(ctx);
+
+	slow_pool.update(&zero, &pool);
+	return 0;
+}
+
+int slow_exit(struct pt_regs *ctx)
+{
+	u32 zero = 0;
+	u64 *pool = slow_pool.lookup(&zero);
+
+	if (pool && *pool)
+		end_slow(*pool, PT_REGS_RC(ctx) != 0);
+	return 0;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * A page leaves its pool for the page allocator: tracepoint page_pool_state_release(pool, netmem, release), in every
+ * kernel, never inlined, and the cheapest hook there is. __page_pool_return_page, page_pool_return_page and
+ * page_pool_return_netmem all fire it; 6.1 inlines them.
+ */
+
+static void count_return(u64 pool, u64 netmem, bool mismatch)
+{
+	struct slot *s = slot_of(pool);
+
+	if (!s)
+		return;
+	if (!mismatch) {
+		__sync_fetch_and_add(&s->returned[RETURN_OTHER], 1);
+		return;
+	}
+	__sync_fetch_and_add(&s->returned[RETURN_NUMA], 1);
+	u32 page = page_node(netmem), wanted = wanted_node(pool);
+	if (page <= NODES && wanted <= NODES)
+		__sync_fetch_and_add(&s->mismatch[page * (NODES + 1) + wanted], 1);
+}

@@ -1,0 +1,2 @@
+#pragma once
+/* Included by BCC; nothing of it is needed. */

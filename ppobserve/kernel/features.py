@@ -1,0 +1,133 @@
+"""Looks at the running kernel and says what it offers, as ``model.features.Features``."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppobserve.errors import KernelFactError
+from ppobserve.kernel import bpf, btf, kallsyms, numa, perf
+from ppobserve.model.features import OFFSETS, REFILL, SLOW, TRACEPOINTS, Features
+
+CPUINFO = Path("/proc/cpuinfo")
+LOCKDOWN = Path("/sys/kernel/security/lockdown")
+FUNCTIONS = frozenset({REFILL, *SLOW})
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where each fact is read."""
+
+    btf: Path = btf.VMLINUX
+    kallsyms: Path = kallsyms.KALLSYMS
+    cpus: Path = numa.CPUS
+    nodes: Path = numa.NODES
+    cpuinfo: Path = CPUINFO
+    lockdown: Path = LOCKDOWN
+
+
+def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
+    """The facts of this kernel. *attempt* also tries each rung that needs trying, which takes root and leaves nothing."""
+    paths = paths or Paths()
+    root = os.geteuid() == 0
+    types, no_btf = _types(paths.btf)
+    functions = types.names(FUNCTIONS, btf.FUNC) if types else {}
+    return Features(
+        kernel=platform.release(),
+        machine=platform.machine(),
+        root=root,
+        lockdown=lockdown(paths.lockdown),
+        cpus=numa.possible_cpus(paths.cpus),
+        nodes=numa.possible_nodes(paths.nodes),
+        emulated="QEMU TCG" in paths.cpuinfo.read_text(),
+        no_btf=no_btf,
+        offsets=_offsets(types, OFFSETS) if types else {},
+        cache_pages=_cache_pages(types),
+        nodes_shift=_nodes_shift(types),
+        functions={name: types.argument_count(index) for name, index in functions.items()} if types else {},
+        symbols=kallsyms.ranges(FUNCTIONS, paths.kallsyms),
+        tracepoints=frozenset(_tracepoints(types)),
+        refusals=_refusals(functions) if attempt and root else {},
+    )
+
+
+def lockdown(path: Path = LOCKDOWN) -> str:
+    """The bracketed word of ``none [integrity] confidentiality``; empty where the kernel doesn't tell."""
+    try:
+        text = path.read_text()
+    except OSError:
+        return ""
+    return text[text.find("[") + 1 : text.find("]")] if "[" in text else ""
+
+
+def _types(path: Path) -> tuple[btf.Btf | None, str]:
+    try:
+        return btf.load(path), ""
+    except KernelFactError as error:
+        return None, error.what
+
+
+def _offsets(types: btf.Btf, paths: Mapping[str, str]) -> dict[str, int]:
+    found = {}
+    for name, path in paths.items():
+        try:
+            found[name] = types.offset(path)
+        except LookupError:
+            continue  # what is missing is judged by the plan
+    return found
+
+
+def _cache_pages(types: btf.Btf | None) -> int:
+    try:
+        return types.array_length("page_pool.alloc.cache") if types else 0
+    except LookupError:
+        return 0
+
+
+def _nodes_shift(types: btf.Btf | None) -> int:
+    """CONFIG_NODES_SHIFT from the zonelist, which has MAX_NUMNODES * MAX_NR_ZONES + 1 entries (mmzone.h)."""
+    try:
+        entries = types.array_length("zonelist._zonerefs") - 1 if types else 1
+        zones = types.enum_value("zone_type", "__MAX_NR_ZONES") if types else 1
+    except LookupError:
+        return 0
+    return (entries // zones).bit_length() - 1
+
+
+def _tracepoints(types: btf.Btf | None) -> Iterable[str]:
+    """Every tracepoint has a typedef ``btf_trace_NAME`` (include/trace/bpf_probe.h)."""
+    found = types.names(frozenset(f"btf_trace_{name}" for name in TRACEPOINTS), btf.TYPEDEF) if types else {}
+    return (name.removeprefix("btf_trace_") for name in found)
+
+
+def _refusals(functions: Mapping[str, int]) -> dict[str, str]:
+    """Each rung tried for real on the refill: what the kernel said, empty where it let us in."""
+    return {"fentry": _try_fentry(functions.get(REFILL, 0)), "kprobe": _try_kprobe()}
+
+
+def _try_fentry(btf_id: int) -> str:
+    if not btf_id:
+        return f"BTF does not describe {REFILL}"
+    fds = []
+    try:
+        fds.append(bpf.load_program(bpf.TYPE_TRACING, bpf.returning(0), "trial", attach=bpf.ATTACH_FENTRY, btf_id=btf_id))
+        fds.append(bpf.attach_tracing(fds[0]))
+    except bpf.BpfError as error:
+        return error.what
+    finally:
+        for fd in fds:
+            os.close(fd)
+    return ""
+
+
+def _try_kprobe() -> str:
+    if not perf.KPROBE_PMU.exists():
+        return "the kernel has no kprobes (CONFIG_KPROBES is off)"
+    try:
+        os.close(perf.open_kprobe(REFILL))
+    except OSError as error:
+        return f"cannot open a kprobe on {REFILL}: {error.strerror}"
+    return ""

@@ -1,0 +1,30 @@
+"""CPUs and NUMA nodes, as sysfs lists them (kernel Documentation/ABI/stable/sysfs-devices-node)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CPUS = Path("/sys/devices/system/cpu")
+NODES = Path("/sys/devices/system/node")
+
+
+def parse_list(text: str) -> list[int]:
+    """Numbers of a kernel list such as ``0-3,8``; an empty list where the text is empty."""
+    numbers: list[int] = []
+    for part in filter(None, text.strip().split(",")):
+        first, _, last = part.partition("-")
+        numbers.extend(range(int(first), int(last or first) + 1))
+    return numbers
+
+
+def possible_cpus(path: Path = CPUS) -> int:
+    """How many CPU numbers there can be: the highest possible CPU plus one."""
+    return parse_list((path / "possible").read_text())[-1] + 1
+
+
+def possible_nodes(path: Path = NODES) -> int:
+    """How many node numbers there can be; 1 on a kernel without CONFIG_NUMA, which has no such folder."""
+    try:
+        return parse_list((path / "possible").read_text())[-1] + 1
+    except FileNotFoundError:
+        return 1

@@ -1,0 +1,99 @@
+"""What a kernel offers, as plain values: gathered by ``kernel.features``, judged by ``model.plan``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+REFILL = "page_pool_refill_alloc_cache"
+
+# Renamed with kernel commit b56ce8684622 ("page_pool: rename __page_pool_alloc_pages_slow() to
+# __page_pool_alloc_netmems_slow()", 6.17).
+SLOW = ("__page_pool_alloc_netmems_slow", "__page_pool_alloc_pages_slow")
+
+STATE_HOLD, STATE_RELEASE = "page_pool_state_hold", "page_pool_state_release"
+POOL_RELEASE, UPDATE_NID = "page_pool_release", "page_pool_update_nid"
+TRACEPOINTS = (STATE_HOLD, STATE_RELEASE, POOL_RELEASE, UPDATE_NID)
+
+# The members whose offsets the kernel side takes as -D, by the name they have there.
+OFFSETS: Mapping[str, str] = {
+    "PP_NID": "page_pool.p.nid",
+    "PP_DEV": "page_pool.p.dev",
+    "PP_NAPI": "page_pool.p.napi",
+    "PP_SLOW_NETDEV": "page_pool.slow.netdev",
+    "PP_USER_ID": "page_pool.user.id",
+    "PP_ALLOC_COUNT": "page_pool.alloc.count",
+    "PP_RING_PRODUCER": "page_pool.ring.producer",
+    "PP_RING_CONSUMER_HEAD": "page_pool.ring.consumer_head",
+    "PP_RING_SIZE": "page_pool.ring.size",
+    "PP_RING_QUEUE": "page_pool.ring.queue",
+    "PP_HOLD_CNT": "page_pool.pages_state_hold_cnt",
+    "PP_RELEASE_CNT": "page_pool.pages_state_release_cnt",
+    "PAGE_FLAGS": "page.flags",
+    "NAPI_DEV": "napi_struct.dev",
+    "NAPI_ID": "napi_struct.napi_id",
+    "NETDEV_NAME": "net_device.name",
+    "NETDEV_IFINDEX": "net_device.ifindex",
+    "NETDEV_NET": "net_device.nd_net",
+    "NETDEV_DEV": "net_device.dev",
+    "NETDEV_LINK_OPS": "net_device.rtnl_link_ops",
+    "NET_INUM": "net.ns.inum",
+    "LINK_OPS_KIND": "rtnl_link_ops.kind",
+    "DEVICE_NAME": "device.kobj.name",
+    "DEVICE_CLASS": "device.class",
+    "DEVICE_PARENT": "device.parent",
+    "DEVICE_DRIVER": "device.driver",
+    "CLASS_NAME": "class.name",
+    "DRIVER_NAME": "device_driver.name",
+}
+
+# What a kernel may lack: the kernel side has an #ifdef with the commit for each.
+OPTIONAL = frozenset({"PP_NAPI", "PP_SLOW_NETDEV", "PP_USER_ID"})
+
+
+@dataclass(frozen=True)
+class Features:
+    """Facts about one kernel on one machine. Nothing is decided by ``kernel``, its name: it is for people."""
+
+    kernel: str = ""
+    machine: str = ""
+    root: bool = False
+    lockdown: str = ""
+    """The active mode of the lockdown LSM: none, integrity, confidentiality; empty when not known."""
+    cpus: int = 1
+    """Possible CPUs: the highest number plus one."""
+    nodes: int = 1
+    """Possible NUMA nodes: the highest number plus one."""
+    emulated: bool = False
+    """The CPU is emulated, as in a guest without KVM: everything takes longer, compiling most of all."""
+    no_btf: str = ""
+    """Why the kernel's type information can't be read; empty when it can."""
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    """Bytes from the start of the struct, by the names of ``OFFSETS``; what the kernel lacks is not there."""
+    cache_pages: int = 0
+    """Length of the pool's cache: 128 up to 7.0, scaled with the page size since."""
+    nodes_shift: int = 0
+    """CONFIG_NODES_SHIFT: the bits of page.flags that hold the node."""
+    functions: Mapping[str, int] = field(default_factory=dict)
+    """Functions that BTF describes, with their number of arguments: what fentry can hook."""
+    symbols: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Functions that kallsyms lists, with start and end address; zeros when addresses are hidden."""
+    tracepoints: frozenset[str] = frozenset()
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """What the kernel said when a rung was tried, by rung; a rung that was not tried is not there, one that works is
+    there with an empty string."""
+
+    @property
+    def refill_pages(self) -> int:
+        """The most pages that a refill moves: PP_ALLOC_CACHE_REFILL, half the cache in every kernel."""
+        return self.cache_pages // 2
+
+    @property
+    def slow_function(self) -> str:
+        """The slow path's name on this kernel; the newest one where none is known."""
+        return next((name for name in SLOW if name in self.functions or name in self.symbols), SLOW[0])
+
+    @property
+    def missing_offsets(self) -> tuple[str, ...]:
+        """Struct members that the kernel side can't do without and that this kernel doesn't have."""
+        return tuple(path for name, path in OFFSETS.items() if name not in self.offsets and name not in OPTIONAL)

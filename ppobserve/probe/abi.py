@@ -1,0 +1,106 @@
+"""What the kernel side writes, as ctypes: the mirror of ``bpf/abi.h``.
+
+``assertions()`` turns every offset and size here into a C assertion, which the loader compiles with the programs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+
+U64, U32, S32 = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_int32
+
+BATCHES = 8
+NAME_BYTES = 16
+MISSES = ("ring_empty", "numa")
+RETURNS = ("numa", "other")
+
+MAX_NODES = 16
+"""Nodes told apart; the rest share the cell of unknown nodes. A slot takes (nodes + 1)² words."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Sizes of the tables, in entries."""
+
+    cpus: int
+    nodes: int
+    pools: int = 1024
+    groups: int = 128
+    slots: int = 4096
+
+    @property
+    def entries(self) -> int:
+        """Pools and groups share a table."""
+        return self.pools + self.groups
+
+    def defines(self) -> dict[str, int]:
+        """The sizes as the kernel side names them."""
+        sizes = {"CPUS": self.cpus, "NODES": self.nodes, "POOLS": self.pools, "GROUPS": self.groups, "SLOTS": self.slots}
+        return sizes
+
+
+class Pool(ctypes.Structure):
+    """``struct pool``: one pool from first sight to its end, or a group of ended pools."""
+
+    _fields_ = (
+        ("owner", U64),
+        ("seen_ns", U64),
+        ("detached_ns", U64),
+        ("released", U64),
+        ("release_cnt", U32),
+        ("inflight", S32),
+        ("id", U32),
+        ("nid", S32),
+        ("netns", U32),
+        ("ifindex", U32),
+        ("napi_id", U32),
+        ("cache_pages", U32),
+        ("ring_pages", U32),
+        ("ring_size", U32),
+        ("netdev", ctypes.c_char * NAME_BYTES),
+        ("driver", ctypes.c_char * NAME_BYTES),
+        ("device", ctypes.c_char * NAME_BYTES),
+    )
+
+
+class Ledger(ctypes.Structure):
+    """``struct ledger``: facts about the tables themselves."""
+
+    _fields_ = (("folds_begun", U64), ("folds_done", U64), ("pools_dropped", U64), ("slots_dropped", U64))
+
+
+@cache
+def slot_type(nodes: int) -> type[ctypes.Structure]:
+    """``struct slot`` for a kernel side that tells *nodes* nodes apart."""
+    fields = (
+        ("owner", U64),
+        ("batch", U64 * BATCHES),
+        ("batch_pages", U64),
+        ("miss", U64 * len(MISSES)),
+        ("slow", U64),
+        ("held", U64),
+        ("returned", U64 * len(RETURNS)),
+        ("nid_updates", U64),
+        ("mismatch", U64 * (nodes + 1) ** 2),
+    )
+    return type("Slot", (ctypes.Structure,), {"_fields_": fields})
+
+
+def assertions(nodes: int) -> str:
+    """C that does not compile unless ``bpf/abi.h`` has every field where this module has it."""
+    structs = {"pool": Pool, "ledger": Ledger, "slot": slot_type(nodes)}
+    return "\n".join(line for name, struct in structs.items() for line in _struct_assertions(name, struct)) + "\n"
+
+
+def _struct_assertions(name: str, struct: type[ctypes.Structure]) -> list[str]:
+    fields = {field[0]: getattr(struct, field[0]) for field in struct._fields_}
+    message = '"bpf/abi.h and ppobserve/probe/abi.py differ"'
+    return [
+        f"_Static_assert(sizeof(struct {name}) == {ctypes.sizeof(struct)}, {message});",
+        *(
+            f"_Static_assert(__builtin_offsetof(struct {name}, {field}) == {place.offset}, {message});"
+            for field, place in fields.items()
+        ),
+    ]

@@ -1,0 +1,138 @@
+"""From a plan to attached programs: asks the loader child, and falls down the ladder when a rung does not hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+
+from ppobserve.errors import LoaderError, NotObservable
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Plan, Rung, make_plan
+from ppobserve.probe import abi, child, source
+
+MAPS = ("pools", "slots", "ledgers")
+SECONDS, SECONDS_EMULATED = 30.0, 120.0
+
+_BCC_FIX = "apt install python3-bpfcc  (dnf install python3-bcc; pacman -S python-bcc), with the distribution's python3"
+
+
+@dataclass
+class Attached:
+    """Programs at work, kept there by their descriptors alone: when this process ends, however it ends, they go."""
+
+    plan: Plan
+    tables: abi.Tables
+    fds: Mapping[str, int]
+    log: tuple[str, ...] = ()
+    """Rungs that were tried and fell, as sentences."""
+    closed: bool = field(default=False, init=False)
+
+    def map(self, name: str) -> int:
+        """The descriptor of a map."""
+        return self.fds[f"map:{name}"]
+
+    def program(self, name: str) -> int:
+        """The descriptor of a loaded program."""
+        return self.fds[f"program:{name}"]
+
+    def links(self) -> dict[str, int]:
+        """Function name to the descriptor that keeps it attached."""
+        return {name.removeprefix("link:"): fd for name, fd in self.fds.items() if name.startswith("link:")}
+
+    def close(self) -> None:
+        """Detach everything."""
+        if not self.closed:
+            self.closed = True
+            for fd in self.fds.values():
+                os.close(fd)
+
+    def __enter__(self) -> Attached:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def attach(features: Features, level: Level, *, forced: Rung | None = None, seconds: float | None = None) -> Attached:
+    """Attach the best plan; where its rung fails at the last moment, the next one, and ``log`` says so."""
+    if not features.root:
+        raise NotObservable("ppobserve needs root to attach BPF programs", fix="run it with sudo")
+    failed: dict[Rung, str] = {}
+    while True:
+        plan = make_plan(features, level, forced=forced, failed=failed)
+        try:
+            attached = _load(features, plan, seconds or (SECONDS_EMULATED if features.emulated else SECONDS))
+        except _RungFailed as error:
+            if forced:
+                raise NotObservable(f"cannot use the {forced.value} rung: {error}") from None
+            failed[plan.rung] = str(error)
+            continue
+        attached.log = tuple(f"{rung.value} did not hold, took the next rung: {why}" for rung, why in failed.items())
+        return attached
+
+
+class _RungFailed(Exception):
+    """The kernel refused a program or a hook of this rung."""
+
+
+def attachments(plan: Plan) -> list[dict[str, str]]:
+    """What to attach for each hook: kind, BPF function, and the kernel's event."""
+    return [item for hook in plan.hooks for item in _PIECES[hook.name](hook.rung, hook.symbol)]
+
+
+def _item(kind: str, function: str, event: str) -> dict[str, str]:
+    return {"kind": kind, "function": function, "event": event}
+
+
+def _function_hook(name: str) -> Callable[[Rung, str], list[dict[str, str]]]:
+    def pieces(rung: Rung, symbol: str) -> list[dict[str, str]]:
+        if rung is Rung.KPROBE:
+            # the return probe first: an entry without its exit would leave a refill open
+            return [_item("kretprobe", f"{name}_exit", symbol), _item("kprobe", f"{name}_entry", symbol)]
+        leave = [_item("fexit", f"kretfunc__{symbol}", symbol)]
+        return [*leave, _item("fentry", f"kfunc__{symbol}", symbol)] if name == "refill" else leave
+
+    return pieces
+
+
+def _tracepoint(function: str) -> Callable[[Rung, str], list[dict[str, str]]]:
+    return lambda rung, symbol: [_item("raw_tracepoint", function, symbol)]
+
+
+_PIECES = {
+    "refill": _function_hook("refill"),
+    "slow": _function_hook("slow"),
+    "hold": _tracepoint("page_held"),
+    "return": _tracepoint("page_returned"),
+    "release": _tracepoint("pool_released"),
+    "update_nid": _tracepoint("nid_updated"),
+}
+
+
+def _load(features: Features, plan: Plan, seconds: float) -> Attached:
+    tables = source.tables(features)
+    request = {
+        "text": source.text(plan, tables),
+        "cflags": [f"-D{name}={value}" for name, value in source.defines(features, plan, tables).items()],
+        "shim": str(source.shim_folder()),
+        "tables": asdict(tables),
+        "maps": MAPS,
+        "attach": attachments(plan),
+    }
+    reply, fds = child.ask(request, seconds)
+    if "error" in reply:
+        raise _error(reply)
+    return Attached(plan, tables, dict(zip(reply["fds"], fds, strict=True)))
+
+
+def _error(reply: Mapping[str, str]) -> Exception:
+    kind, message = reply["kind"], reply["error"]
+    if kind == "no_bcc":
+        return LoaderError("the Python module bcc is missing", because=message, fix=_BCC_FIX)
+    if kind == "wrong_bcc":
+        return LoaderError(
+            "another project's package called bcc was imported", because=message, fix=f"pip uninstall bcc; {_BCC_FIX}"
+        )
+    return _RungFailed("\n  ".join(filter(None, [message, reply["log"]])))

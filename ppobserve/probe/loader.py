@@ -1,0 +1,142 @@
+"""The child process that compiles and attaches with BCC, hands its file descriptors over, and is gone.
+
+Only this module imports ``bcc``, so LLVM's 110 MiB never enter the daemon. Run as
+``python -m ppobserve.probe.loader SOCKET``; the request comes as JSON on standard input, the reply goes over the
+socket: a JSON object with the names of the descriptors that come along, or with what went wrong.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+REST_GROUP = 1
+"""Key of the group of pools without a device (bpf/life.c); it must always be there, so it is entered first."""
+
+
+def main() -> None:
+    """Answer one request and end without BCC's own clean-up, which would detach."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    request = json.load(sys.stdin)
+    try:
+        names, fds = _serve(request)
+        _send(channel, {"fds": names}, fds)
+    except _Refused as refused:
+        _send(channel, {"error": str(refused), "kind": refused.kind}, [])
+    except Exception as error:  # whatever BCC raises becomes a sentence of the parent
+        _send(channel, {"error": str(error) or repr(error), "kind": "refused"}, [])
+    sys.stderr.flush()
+    os._exit(0)
+
+
+class _Refused(Exception):
+    """What the parent must tell apart."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def _send(channel: socket.socket, reply: dict[str, Any], fds: list[int]) -> None:
+    socket.send_fds(channel, [json.dumps(reply).encode()], fds)
+
+
+def _bpf_class() -> Any:
+    """BCC's BPF class, or the reason why there is none."""
+    try:
+        import bcc
+    except ImportError as error:
+        raise _Refused("no_bcc", str(error)) from None
+    if not hasattr(bcc, "BPF"):
+        raise _Refused("wrong_bcc", f"{bcc.__file__} is not the BPF Compiler Collection")
+
+    class Programs(bcc.BPF):  # type: ignore[misc]
+        """BPF that attaches nothing by itself: the tables must be filled before the first event."""
+
+        def _trace_autoload(self) -> None:
+            pass
+
+    return Programs
+
+
+def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
+    os.environ["BCC_KERNEL_SOURCE"] = request["shim"]
+    programs = _bpf_class()(text=request["text"], cflags=request["cflags"])
+    _fill(programs, request["tables"])
+    links = {f"link:{item['function']}": _attach(programs, item) for item in request["attach"]}
+    loaded = programs.load_func("sample_pool", programs.RAW_TRACEPOINT)
+    found = {
+        **{f"map:{name}": programs[name].map_fd for name in request["maps"]},
+        **{f"program:{name.decode()}": function.fd for name, function in programs.funcs.items()},
+        **links,
+        "program:sample_pool": loaded.fd,
+    }
+    return list(found), list(found.values())
+
+
+def _fill(programs: Any, tables: dict[str, int]) -> None:
+    """Put every entry and slot on its stack, lowest on top. Slot 0 stands for "none yet" and is never given."""
+    pools, entries = tables["pools"], tables["pools"] + tables["groups"]
+    for name, first, end in (("free_pools", 0, pools), ("free_groups", pools + 1, entries), ("free_slots", 1, tables["slots"])):
+        stack = programs[name]
+        for index in range(end - 1, first - 1, -1):
+            stack.push(ctypes.c_uint32(index))
+    programs["entries"][ctypes.c_uint64(REST_GROUP)] = ctypes.c_uint32(pools)
+    rest = programs["pools"].Leaf(owner=REST_GROUP, nid=-1)
+    programs["pools"][ctypes.c_uint32(pools)] = rest
+
+
+def _attach(programs: Any, item: dict[str, str]) -> int:
+    """Attach one function and return the descriptor that keeps it attached."""
+    kind, function, event = item["kind"], item["function"], item["event"]
+    try:
+        return _ATTACH[kind](programs, function, event)
+    except Exception as error:
+        raise _Refused("refused", f"cannot attach {kind} to {event}: {error}") from error
+
+
+def _raw_tracepoint(programs: Any, function: str, event: str) -> int:
+    programs.attach_raw_tracepoint(tp=event, fn_name=function)
+    return int(programs.raw_tracepoint_fds[event.encode()])
+
+
+def _kprobe(programs: Any, function: str, event: str) -> int:
+    programs.attach_kprobe(event=event, fn_name=function)
+    return _newest(programs.kprobe_fds)
+
+
+def _kretprobe(programs: Any, function: str, event: str) -> int:
+    programs.attach_kretprobe(event=event, fn_name=function)
+    return _newest(programs.kprobe_fds)
+
+
+def _newest(by_event: dict[bytes, Any]) -> int:
+    """BCC keeps ``{event: {function: fd}}`` since 0.17, ``{event: fd}`` before; the last one is what was just attached."""
+    last = list(by_event.values())[-1]
+    return int(list(last.values())[-1] if isinstance(last, dict) else last)
+
+
+def _fentry(programs: Any, function: str, event: str) -> int:
+    programs.attach_kfunc(fn_name=function)
+    return int(programs.kfunc_entry_fds[function.encode()])
+
+
+def _fexit(programs: Any, function: str, event: str) -> int:
+    programs.attach_kretfunc(fn_name=function)
+    return int(programs.kfunc_exit_fds[function.encode()])
+
+
+_ATTACH = {
+    "fentry": _fentry,
+    "fexit": _fexit,
+    "kprobe": _kprobe,
+    "kretprobe": _kretprobe,
+    "raw_tracepoint": _raw_tracepoint,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The C that is compiled for a plan: which files, which -D."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ppobserve
+from ppobserve.errors import LoaderError
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Plan, Rung
+from ppobserve.probe import abi
+
+_PACKAGE = Path(ppobserve.__file__).parent
+
+COMMON = ("abi.h", "page_pool.h", "identity.h", "table.h")
+BY_RUNG = {
+    Rung.FENTRY: ("refill.h", "refill_fentry.c"),
+    Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
+    Rung.TRACEPOINT: ("returns.h", "return_stack.c"),
+}
+
+
+def bpf_folder() -> Path:
+    """Where the kernel side is: inside an installed wheel, or beside the package in a source tree."""
+    for folder in (_PACKAGE / "_bpf", _PACKAGE.parent / "bpf"):
+        if (folder / "abi.h").is_file():
+            return folder
+    raise LoaderError(
+        f"the BPF sources are missing: neither {_PACKAGE / '_bpf'} nor {_PACKAGE.parent / 'bpf'} has them",
+        because="the package was built without its bpf/ folder",
+        fix="reinstall ppobserve",
+    )
+
+
+def shim_folder() -> Path:
+    """The header tree that stands in for the kernel's, as BCC_KERNEL_SOURCE."""
+    return bpf_folder() / "shim"
+
+
+def files(plan: Plan) -> tuple[str, ...]:
+    """The files of one plan, in the order in which they are compiled."""
+    chosen = [*COMMON, *BY_RUNG[plan.rung]]
+    if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
+        chosen += ["returns.h", "return_refill.c"]
+    chosen.append("life.c")
+    if plan.has("update_nid"):
+        chosen.append("nid.c")
+    return (*chosen, "sample.c")
+
+
+def text(plan: Plan, tables: abi.Tables, folder: Path | None = None) -> str:
+    """One translation unit. BCC rewrites map access in the main file only, so files are joined, not included."""
+    folder = folder or bpf_folder()
+    parts = [f'#line 1 "bpf/{name}"\n{(folder / name).read_text()}' for name in files(plan)]
+    return "\n".join([*parts, '#line 1 "assertions of ppobserve/probe/abi.py"', abi.assertions(tables.nodes)])
+
+
+def tables(features: Features) -> abi.Tables:
+    """Table sizes for this machine."""
+    return abi.Tables(cpus=features.cpus, nodes=min(features.nodes, abi.MAX_NODES))
+
+
+def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int | str]:
+    """Everything the kernel side takes as -D."""
+    hook = {hook.name: hook.symbol for hook in plan.hooks}
+    start, end = features.symbols.get("page_pool_refill_alloc_cache", (0, 0))
+    values: dict[str, int | str] = {
+        **features.offsets,
+        **sizes.defines(),
+        "NODES_SHIFT_IN_FLAGS": 64 - features.nodes_shift if features.nodes_shift else 0,
+        "NODES_MASK": (1 << features.nodes_shift) - 1,
+        "REFILL_START": f"{start}ULL",
+        "REFILL_END": f"{end}ULL",
+    }
+    for name in ("refill", "slow"):
+        if name in hook:
+            values[f"{name.upper()}_FUNCTION"] = hook[name]
+    if plan.level is Level.LEAN:
+        values["MISMATCH_FROM_RING"] = 1
+    return values
