@@ -65,8 +65,9 @@ static void end_refill(u64 pool, bool handed_out)
 #ifdef MISMATCH_FROM_RING
 	u32 taken = head >= r->ring_head ? head - r->ring_head : head + pp_ring_size(pool) - r->ring_head;
 
-	if (taken > pages)
-		s->mismatch[UNKNOWN_NODE * (NODES + 1) + wanted_node(pool)] += taken - pages;
+	u64 *cell = taken > pages ? mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool)) : 0;
+	if (cell)
+		*cell += taken - pages;
 #endif
 }
 

@@ -8,6 +8,7 @@
 static void count_return(u64 pool, u64 netmem, bool mismatch)
 {
 	struct slot *s = slot_of(pool);
+	u64 *cell;
 
 	if (!s)
 		return;
@@ -16,7 +17,7 @@ static void count_return(u64 pool, u64 netmem, bool mismatch)
 		return;
 	}
 	__sync_fetch_and_add(&s->returned[RETURN_NUMA], 1);
-	u32 page = page_node(netmem), wanted = wanted_node(pool);
-	if (page <= NODES && wanted <= NODES)
-		__sync_fetch_and_add(&s->mismatch[page * (NODES + 1) + wanted], 1);
+	cell = mismatch_cell(s, page_node(netmem), wanted_node(pool));
+	if (cell)
+		__sync_fetch_and_add(cell, 1);
 }

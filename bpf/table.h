@@ -96,3 +96,12 @@ static struct slot *slot_of(u64 pool)
 		entry = enter(pool);
 	return entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
 }
+
+/* The cell of the mismatch matrix. The barrier keeps the compiler from dropping a check that the verifier needs to see. */
+static u64 *mismatch_cell(struct slot *s, u64 page, u64 wanted)
+{
+	u64 cell = page * (NODES + 1) + wanted;
+
+	asm volatile("" : "+r"(cell));
+	return cell < (NODES + 1) * (NODES + 1) ? &s->mismatch[cell] : 0;
+}

@@ -32,7 +32,9 @@ class BpfError(HostError, OSError):
     """The kernel refused a bpf(2) command; ``errno`` says how and ``log`` holds what the verifier wrote."""
 
     def __init__(self, what: str, errno: int, log: str = "") -> None:
-        HostError.__init__(self, f"{what}: {os.strerror(errno)}", because=log.strip().splitlines()[-1] if log.strip() else "")
+        HostError.__init__(
+            self, f"{what}: {os.strerror(errno)}", because=log.strip().splitlines()[-1] if log.strip() else ""
+        )
         self.errno, self.log = errno, log
 
 
@@ -59,9 +61,22 @@ def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: 
     """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program."""
     code_buffer = ctypes.create_string_buffer(code, len(code))
     log = ctypes.create_string_buffer(_LOG_BYTES)
-    attr = struct.pack("<IIQQIIQII16sII", kind, len(code) // 8, ctypes.addressof(code_buffer), ctypes.addressof(_LICENSE),
-                       1, _LOG_BYTES, ctypes.addressof(log), 0, 0, name.encode()[:15], 0, attach)
-    attr = attr.ljust(108, b"\0") + struct.pack("<I", btf_id)   # attach_btf_id, after func_info and line_info
+    attr = struct.pack(
+        "<IIQQIIQII16sII",
+        kind,
+        len(code) // 8,
+        ctypes.addressof(code_buffer),
+        ctypes.addressof(_LICENSE),
+        1,
+        _LOG_BYTES,
+        ctypes.addressof(log),
+        0,
+        0,
+        name.encode()[:15],
+        0,
+        attach,
+    )
+    attr = attr.ljust(108, b"\0") + struct.pack("<I", btf_id)  # attach_btf_id, after func_info and line_info
     try:
         return bpf(PROG_LOAD, attr, f"cannot load BPF program {name}")
     except BpfError as error:
@@ -82,15 +97,37 @@ def attach_xdp(program: int, ifindex: int) -> int:
     return bpf(LINK_CREATE, attr, f"cannot attach XDP to interface {ifindex}")
 
 
-def test_run(program: int, *, data: bytes = b"", context: bytes = b"", repeat: int = 0, flags: int = 0, batch: int = 0) -> int:
+def test_run(
+    program: int, *, data: bytes = b"", context: bytes = b"", repeat: int = 0, flags: int = 0, batch: int = 0
+) -> int:
     """Run a loaded program once, or *repeat* times over *data*; returns the program's (last) return value.
 
     Raw tracepoint programs take their arguments as *context*, up to twelve u64 (kernel commit 1b4d60ec162f, 5.10); XDP
     programs with ``TEST_XDP_LIVE_FRAMES`` send real frames from a page_pool (kernel commit b530e9e1063e, 5.18).
     """
-    data_buffer, context_buffer = ctypes.create_string_buffer(data, len(data) or 1), ctypes.create_string_buffer(context, len(context) or 1)
-    attr = struct.pack("<IIIIQQIIIIQQIIII", program, 0, len(data), 0, ctypes.addressof(data_buffer) if data else 0, 0,
-                       repeat, 0, len(context), 0, ctypes.addressof(context_buffer) if context else 0, 0, flags, 0, batch, 0)
+    data_buffer, context_buffer = (
+        ctypes.create_string_buffer(data, len(data) or 1),
+        ctypes.create_string_buffer(context, len(context) or 1),
+    )
+    attr = struct.pack(
+        "<IIIIQQIIIIQQIIII",
+        program,
+        0,
+        len(data),
+        0,
+        ctypes.addressof(data_buffer) if data else 0,
+        0,
+        repeat,
+        0,
+        len(context),
+        0,
+        ctypes.addressof(context_buffer) if context else 0,
+        0,
+        flags,
+        0,
+        batch,
+        0,
+    )
     attr_buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
     if _libc.syscall(SYS_BPF, PROG_TEST_RUN, attr_buffer, 80) < 0:
         raise BpfError("cannot run the BPF program", ctypes.get_errno())

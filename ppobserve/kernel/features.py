@@ -30,7 +30,7 @@ class Paths:
 
 
 def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
-    """The facts of this kernel. *attempt* also tries each rung that needs trying, which takes root and leaves nothing."""
+    """The facts of this kernel. *attempt* tries each rung that needs trying, which takes root and leaves nothing."""
     paths = paths or Paths()
     root = os.geteuid() == 0
     types, no_btf = _types(paths.btf)
@@ -113,10 +113,12 @@ def _try_fentry(btf_id: int) -> str:
         return f"BTF does not describe {REFILL}"
     fds = []
     try:
-        fds.append(bpf.load_program(bpf.TYPE_TRACING, bpf.returning(0), "trial", attach=bpf.ATTACH_FENTRY, btf_id=btf_id))
+        fds.append(
+            bpf.load_program(bpf.TYPE_TRACING, bpf.returning(0), "trial", attach=bpf.ATTACH_FENTRY, btf_id=btf_id)
+        )
         fds.append(bpf.attach_tracing(fds[0]))
     except bpf.BpfError as error:
-        return error.what
+        return f"the kernel refuses tracing programs: {os.strerror(error.errno or 0)}"
     finally:
         for fd in fds:
             os.close(fd)

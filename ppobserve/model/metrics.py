@@ -55,7 +55,13 @@ POOL_METRICS = (
         ("page_node", "wanted_node"),
         ("refill", "return"),
     ),
-    Metric("slow_refills", "counter", "Refills from the page allocator, because the ring had nothing.", (), ("slow", "hold")),
+    Metric(
+        "slow_refills",
+        "counter",
+        "Refills from the page allocator, because the ring had nothing.",
+        (),
+        ("slow", "hold"),
+    ),
     Metric("pages_held", "counter", "Pages that the pool took from the page allocator.", (), ("slow", "hold")),
     Metric("pages_returned", "counter", "Pages that left the pool for the page allocator.", ("reason",)),
     Metric("nid_updates", "counter", "Moves of the pool to another node by its driver.", (), ("update_nid",)),
@@ -70,7 +76,9 @@ SELF_METRICS = (
     Metric("hook_attached", "gauge", "1 while the hook is attached.", ("hook", "kind", "symbol")),
     Metric("pools_tracked", "gauge", "Pools that are being counted."),
     Metric("pools_dropped", "counter", "Pools that are not counted because the table of pools was full."),
-    Metric("events_dropped", "counter", "Events of known pools that were not counted because the table of slots was full."),
+    Metric(
+        "events_dropped", "counter", "Events of known pools that were not counted because the table of slots was full."
+    ),
     Metric("scrape_seconds", "gauge", "How long the last read of all counters took."),
 )
 

@@ -32,7 +32,7 @@ LADDER = (Rung.FENTRY, Rung.KPROBE, Rung.TRACEPOINT)
 
 # Nanoseconds an event on a server with mitigations. fentry, kprobe: equal bodies on one Zen 4 machine (Rezolus journal,
 # 2026-09-04); raw tracepoint: the same project's empty programs (2026-10-03); return probes: their ratio to entry probes
-# in the kernel's own trigger benchmark (bpf list, 2024-04-25 and 2025-08-17). The stack: bench/stack_cost.py.
+# in the kernel's own trigger benchmark (bpf list, 2024-04-25 and 2025-08-17). A stack of ten: bench/stack_cost.py.
 FENTRY_NS, FEXIT_NS, KPROBE_NS, KRETPROBE_NS, TRACEPOINT_NS, STACK_NS = 48, 55, 110, 250, 38, 600
 
 
@@ -49,6 +49,8 @@ class Hook:
     """What makes it run, as the end of "once per …"."""
     because: tuple[str, ...] = ()
     """Why not a better rung, best rung first."""
+    fix: str = ""
+    """What would make a better rung possible; empty where there is none, or nothing helps."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class Plan:
         return any(hook == each.name for each in self.hooks)
 
 
-def make_plan(features: Features, level: Level, *, forced: Rung | None = None, failed: Mapping[Rung, str] | None = None) -> Plan:
+def make_plan(
+    features: Features, level: Level, *, forced: Rung | None = None, failed: Mapping[Rung, str] | None = None
+) -> Plan:
     """The best plan for this kernel. *forced* allows one rung only; *failed* are rungs that did not attach, and why.
 
     NotObservable when nothing is left.
@@ -122,28 +126,48 @@ def _stack_refusal(features: Features) -> str:
     return ""
 
 
+def _fix(features: Features, rung: Rung) -> str:
+    """The one thing that would let a better rung in."""
+    if rung is Rung.FENTRY:
+        return ""
+    if rung is Rung.KPROBE and not features.functions:
+        return "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"
+    if "CONFIG_KPROBES" in features.refusals.get("kprobe", ""):
+        return "boot a kernel with CONFIG_KPROBES=y, as every distribution builds them"
+    return f"boot a kernel that lets root trace functions (lockdown: {features.lockdown or 'not known'})"
+
+
 def _plan(features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> Plan:
-    hooks = [*_alloc_hooks(features, rung, because), Hook("release", Rung.TRACEPOINT, POOL_RELEASE, TRACEPOINT_NS, "end of a pool")]
+    hooks = [
+        *_alloc_hooks(features, rung, because),
+        Hook("release", Rung.TRACEPOINT, POOL_RELEASE, TRACEPOINT_NS, "end of a pool"),
+    ]
     if rung is Rung.TRACEPOINT:
-        hooks.append(Hook("return", rung, STATE_RELEASE, TRACEPOINT_NS + STACK_NS, "page that leaves its pool", because))
+        hooks.append(
+            Hook(
+                "return", rung, STATE_RELEASE, TRACEPOINT_NS + STACK_NS, "page returned", because, _fix(features, rung)
+            )
+        )
     elif level is not Level.LEAN:
-        hooks.append(Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page that leaves its pool"))
+        hooks.append(Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page returned"))
     if level is not Level.LEAN and UPDATE_NID in features.tracepoints:
-        hooks.append(Hook("update_nid", Rung.TRACEPOINT, UPDATE_NID, TRACEPOINT_NS, "move of a pool to another node"))
+        hooks.append(Hook("update_nid", Rung.TRACEPOINT, UPDATE_NID, TRACEPOINT_NS, "nid update"))
     unavailable = {}
     if rung is Rung.TRACEPOINT:
-        unavailable["refill"] = "a refill that finds what it wants passes no tracepoint: batches and misses need a function hook"
+        unavailable["refill"] = (
+            "a refill that finds what it wants passes no tracepoint: batches and misses need a function hook"
+        )
     return Plan(level, rung, tuple(hooks), unavailable)
 
 
 def _alloc_hooks(features: Features, rung: Rung, because: tuple[str, ...]) -> tuple[Hook, ...]:
     """Refill and slow path, or what stands for them."""
     if rung is Rung.TRACEPOINT:
-        return (Hook("hold", rung, STATE_HOLD, TRACEPOINT_NS, "page from the page allocator", because),)
+        return (Hook("hold", rung, STATE_HOLD, TRACEPOINT_NS, "page held", because, _fix(features, rung)),)
     entry, leave = (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
     slow = leave if rung is Rung.FENTRY else entry + leave
-    refill = f"refill, {features.refill_pages} pages"
+    refill = f"{features.refill_pages}-page refill"
     return (
-        Hook("refill", rung, REFILL, entry + leave, refill, because),
-        Hook("slow", rung, features.slow_function, slow, f"slow {refill}", because),
+        Hook("refill", rung, REFILL, entry + leave, refill, because, _fix(features, rung)),
+        Hook("slow", rung, features.slow_function, slow, f"slow {refill}", because, _fix(features, rung)),
     )

@@ -20,6 +20,10 @@ class State(str, Enum):
     """No pool but the sum of a device's ended pools."""
 
 
+ENDED_ID = "ended"
+"""The id of a group of ended pools."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Who a pool is, and whose. Empty strings and zeros where the kernel doesn't say."""
@@ -81,9 +85,42 @@ class Snapshot:
 
 
 def delta(new: Snapshot, old: Snapshot) -> Snapshot:
-    """*new*, with counters that say what each pool gained since *old*; a pool new since then gained all it has."""
+    """*new*, with counters that say what each pool gained since *old*; a pool new since then gained all it has.
+
+    A device's ended pools gained what their members counted after *old*, so that the gains of all pools add up to the
+    gain of the whole: an event is in one gain only.
+    """
     before = {sample.pool.key: sample.counters for sample in old.pools}
+    for sample in _ended_between(old, new):
+        key = _group_key(sample.pool, new)
+        before[key] = add(before.get(key, {}), sample.counters)
     pools = (
         replace(sample, counters=subtract(sample.counters, before.get(sample.pool.key, {}))) for sample in new.pools
     )
     return replace(new, pools=tuple(pools))
+
+
+def _ended_between(old: Snapshot, new: Snapshot) -> list[PoolSample]:
+    """Pools of *old* that *new* no longer has: their counts are in a group now."""
+    alive = {sample.pool.key for sample in new.pools}
+    return [sample for sample in old.pools if sample.pool.state is not State.ENDED and sample.pool.key not in alive]
+
+
+def _group_key(pool: Pool, snapshot: Snapshot) -> tuple[str, ...]:
+    """The key of the group that took the pool's counts: its device's, or the one without a device."""
+    groups = {sample.pool.key for sample in snapshot.pools if sample.pool.state is State.ENDED}
+    own = replace(pool, id=ENDED_ID, state=State.ENDED).key
+    return own if pool.ifindex and own in groups else Pool(ENDED_ID, state=State.ENDED).key
+
+
+def gather_ended(ended: Mapping[tuple[str, ...], PoolSample], gained: Snapshot) -> dict[tuple[str, ...], PoolSample]:
+    """*ended* plus what ended pools gained in *gained*, a :func:`delta`: their series where each pool has its own.
+
+    It holds only what was counted after a pool was last seen, so that ``sum(rate())`` over pools counts nothing twice.
+    """
+    total = dict(ended)
+    for sample in gained.pools:
+        if sample.pool.state is State.ENDED:
+            known = total.get(sample.pool.key)
+            total[sample.pool.key] = replace(sample, counters=add(known.counters, sample.counters)) if known else sample
+    return total

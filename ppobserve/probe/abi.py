@@ -37,7 +37,13 @@ class Tables:
 
     def defines(self) -> dict[str, int]:
         """The sizes as the kernel side names them."""
-        sizes = {"CPUS": self.cpus, "NODES": self.nodes, "POOLS": self.pools, "GROUPS": self.groups, "SLOTS": self.slots}
+        sizes = {
+            "CPUS": self.cpus,
+            "NODES": self.nodes,
+            "POOLS": self.pools,
+            "GROUPS": self.groups,
+            "SLOTS": self.slots,
+        }
         return sizes
 
 
@@ -90,7 +96,7 @@ def slot_type(nodes: int) -> type[ctypes.Structure]:
 
 def assertions(nodes: int) -> str:
     """C that does not compile unless ``bpf/abi.h`` has every field where this module has it."""
-    structs = {"pool": Pool, "ledger": Ledger, "slot": slot_type(nodes)}
+    structs: dict[str, type[ctypes.Structure]] = {"pool": Pool, "ledger": Ledger, "slot": slot_type(nodes)}
     return "\n".join(line for name, struct in structs.items() for line in _struct_assertions(name, struct)) + "\n"
 
 

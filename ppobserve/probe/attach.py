@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 
-from ppobserve.errors import LoaderError, NotObservable
+from ppobserve.errors import NotObservable
 from ppobserve.model.features import Features
-from ppobserve.model.plan import Level, Plan, Rung, make_plan
+from ppobserve.model.plan import Hook, Level, Plan, Rung, make_plan
 from ppobserve.probe import abi, child, source
+from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers")
 SECONDS, SECONDS_EMULATED = 30.0, 120.0
-
-_BCC_FIX = "apt install python3-bpfcc  (dnf install python3-bcc; pacman -S python-bcc), with the distribution's python3"
 
 
 @dataclass
@@ -37,9 +36,12 @@ class Attached:
         """The descriptor of a loaded program."""
         return self.fds[f"program:{name}"]
 
-    def links(self) -> dict[str, int]:
-        """Function name to the descriptor that keeps it attached."""
-        return {name.removeprefix("link:"): fd for name, fd in self.fds.items() if name.startswith("link:")}
+    def hooks_attached(self) -> dict[str, bool]:
+        """Every hook of the plan: do all its programs still hang on a link or a perf event of the kernel's?"""
+        return {
+            hook.name: all(_holds(self.fds.get(f"link:{item['function']}", -1)) for item in pieces(hook))
+            for hook in self.plan.hooks
+        }
 
     def close(self) -> None:
         """Detach everything."""
@@ -51,7 +53,9 @@ class Attached:
     def __enter__(self) -> Attached:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -77,9 +81,17 @@ class _RungFailed(Exception):
     """The kernel refused a program or a hook of this rung."""
 
 
-def attachments(plan: Plan) -> list[dict[str, str]]:
-    """What to attach for each hook: kind, BPF function, and the kernel's event."""
-    return [item for hook in plan.hooks for item in _PIECES[hook.name](hook.rung, hook.symbol)]
+def pieces(hook: Hook) -> list[dict[str, str]]:
+    """What to attach for a hook: kind, BPF function, and the kernel's event."""
+    return _PIECES[hook.name](hook.rung, hook.symbol)
+
+
+def _holds(fd: int) -> bool:
+    """Is this descriptor open, and the kernel's own? One that was closed, or given to a file since, is not."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").startswith("anon_inode:")
+    except OSError:
+        return False
 
 
 def _item(kind: str, function: str, event: str) -> dict[str, str]:
@@ -119,7 +131,7 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
         "shim": str(source.shim_folder()),
         "tables": asdict(tables),
         "maps": MAPS,
-        "attach": attachments(plan),
+        "attach": [item for hook in plan.hooks for item in pieces(hook)],
     }
     reply, fds = child.ask(request, seconds)
     if "error" in reply:
@@ -130,9 +142,7 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
 def _error(reply: Mapping[str, str]) -> Exception:
     kind, message = reply["kind"], reply["error"]
     if kind == "no_bcc":
-        return LoaderError("the Python module bcc is missing", because=message, fix=_BCC_FIX)
+        return no_bcc(message)
     if kind == "wrong_bcc":
-        return LoaderError(
-            "another project's package called bcc was imported", because=message, fix=f"pip uninstall bcc; {_BCC_FIX}"
-        )
+        return wrong_bcc(message)
     return _RungFailed("\n  ".join(filter(None, [message, reply["log"]])))

@@ -21,7 +21,9 @@ _REPLY_BYTES = 64 * 1024
 _LOG_LINES = 12
 
 
-def ask(request: Mapping[str, Any], seconds: float, command: Sequence[str] = LOADER) -> tuple[dict[str, Any], list[int]]:
+def ask(
+    request: Mapping[str, Any], seconds: float, command: Sequence[str] = LOADER
+) -> tuple[dict[str, Any], list[int]]:
     """The child's reply and the descriptors that came with it.
 
     LoaderError when it crashed, or took longer than *seconds*; then it is killed. A reply that is itself an error is

@@ -81,7 +81,11 @@ def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
 def _fill(programs: Any, tables: dict[str, int]) -> None:
     """Put every entry and slot on its stack, lowest on top. Slot 0 stands for "none yet" and is never given."""
     pools, entries = tables["pools"], tables["pools"] + tables["groups"]
-    for name, first, end in (("free_pools", 0, pools), ("free_groups", pools + 1, entries), ("free_slots", 1, tables["slots"])):
+    for name, first, end in (
+        ("free_pools", 0, pools),
+        ("free_groups", pools + 1, entries),
+        ("free_slots", 1, tables["slots"]),
+    ):
         stack = programs[name]
         for index in range(end - 1, first - 1, -1):
             stack.push(ctypes.c_uint32(index))
@@ -115,7 +119,7 @@ def _kretprobe(programs: Any, function: str, event: str) -> int:
 
 
 def _newest(by_event: dict[bytes, Any]) -> int:
-    """BCC keeps ``{event: {function: fd}}`` since 0.17, ``{event: fd}`` before; the last one is what was just attached."""
+    """BCC keeps ``{event: {function: fd}}``, ``{event: fd}`` in old releases; the last is what was just attached."""
     last = list(by_event.values())[-1]
     return int(list(last.values())[-1] if isinstance(last, dict) else last)
 

@@ -6,13 +6,13 @@ import ctypes
 import mmap
 import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf
 from ppobserve.model import metrics
-from ppobserve.model.series import Counter, Histogram, Series
-from ppobserve.model.snapshot import Pool, PoolSample, State, Tables
+from ppobserve.model.series import Counter, Histogram, Series, total
+from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
 
@@ -79,7 +79,7 @@ class Reader:
     def _sample(self, index: int, raw: abi.Pool, words: Sequence[int]) -> PoolSample:
         counters = self._layout.counters(words)
         if self._released_by_pool:
-            counters = {**counters, "pages_returned": _returned(raw.released, counters["numa_mismatch_pages"])}
+            counters = {**counters, "pages_returned": _returned(raw.released, total(counters["numa_mismatch_pages"]))}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
         return PoolSample(_pool(index, raw), kept, _gauges(raw))
 
@@ -116,12 +116,13 @@ class Layout:
         width, start = len(self._names), self._at["mismatch"]
         pairs = [(page, wanted) for page in range(width) for wanted in range(width)]
         cells = {(self._names[p], self._names[w]): words[start + p * width + w] for p, w in pairs}
-        return {nodes: pages for nodes, pages in cells.items() if pages or (UNKNOWN not in nodes and nodes[0] != nodes[1])}
+        return {
+            nodes: pages for nodes, pages in cells.items() if pages or (UNKNOWN not in nodes and nodes[0] != nodes[1])
+        }
 
 
-def _returned(released: int, mismatches: Series) -> Series:
+def _returned(released: int, numa: int) -> Series:
     """Returns by reason where no hook sees them: what the pool itself counted, less what its refills dropped."""
-    numa = sum(mismatches.values())
     return {("numa",): numa, ("other",): max(released - numa, 0)}
 
 
@@ -131,7 +132,7 @@ def _pool(index: int, raw: abi.Pool) -> Pool:
     ended = raw.owner & 1
     state = State.ENDED if ended else State.DETACHED if raw.detached_ns else State.LIVE
     return Pool(
-        id="ended" if ended else str(raw.id) if raw.id else f"{index}-{raw.seen_ns // 10**9}",
+        id=ENDED_ID if ended else str(raw.id) if raw.id else f"{index}-{raw.seen_ns // 10**9}",
         netdev=raw.netdev.decode(errors="replace"),
         netns=raw.netns,
         ifindex=raw.ifindex,
@@ -153,7 +154,12 @@ def _gauges(raw: abi.Pool) -> dict[str, float]:
     return gauges
 
 
-_GAUGES = {"inflight_pages": "inflight", "cache_pages": "cache_pages", "ring_pages": "ring_pages", "ring_size": "ring_size"}
+_GAUGES = {
+    "inflight_pages": "inflight",
+    "cache_pages": "cache_pages",
+    "ring_pages": "ring_pages",
+    "ring_size": "ring_size",
+}
 
 
 def _mapped(fd: int, size: int) -> mmap.mmap:

@@ -1,0 +1,53 @@
+"""The command line: parses, runs one command, turns an error into sentences and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ppobserve import __version__
+from ppobserve.errors import PpobserveError
+
+COMMANDS = {
+    "serve": "the daemon: Prometheus metrics over HTTP",
+    "top": "what every pool does, once or every few seconds",
+    "check": "what can be observed on this kernel, how, and at which cost",
+    "lab": "traffic that exercises a real page_pool on any machine",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="ppobserve", description="Observe the kernel's page_pool, the recycler of network receive buffers."
+    )
+    top.add_argument("--version", action="version", version=f"ppobserve {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = import_module(f"ppobserve.cli.{name}")
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 this host refuses, 2 the command line or configuration is wrong."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except PpobserveError as error:
+        print(f"ppobserve: {error}", file=sys.stderr)
+        return error.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

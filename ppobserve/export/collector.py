@@ -1,0 +1,153 @@
+"""Snapshots as Prometheus families: a custom collector that reads once a scrape."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from ppobserve import __version__
+from ppobserve.model.fold import Cardinality, Group, fold, label_names
+from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
+from ppobserve.model.series import BOUNDS, Counter, Histogram, total
+from ppobserve.model.snapshot import PoolSample, Snapshot, State, delta, gather_ended
+
+
+class Watched(Protocol):
+    """A source that also knows about its hooks."""
+
+    def read(self) -> Snapshot:
+        """All pools, now."""
+
+    def hooks_attached(self) -> Mapping[str, bool]:
+        """Every hook of the plan, and whether it is attached."""
+
+
+class PoolCollector(Collector):
+    """Everything that ppobserve exports. A failed read fails the scrape: an old number is worse than none."""
+
+    def __init__(self, source: Watched, cardinality: Cardinality = Cardinality.POOL) -> None:
+        self._source, self._cardinality = source, cardinality
+        self._before: Snapshot | None = None
+        self._ended: dict[tuple[str, ...], PoolSample] = {}
+        self._lock = threading.Lock()
+
+    def describe(self) -> Iterable[Family]:
+        """Nothing in advance: what there is depends on the plan."""
+        return ()
+
+    def collect(self) -> Iterator[Family]:
+        """One read, then every family of the metric table that the plan counts."""
+        begin = time.perf_counter()
+        with self._lock:
+            snapshot = self._seen(self._source.read())
+        seconds = time.perf_counter() - begin
+        yield from families(snapshot, self._cardinality)
+        yield from self_families(snapshot, self._source.hooks_attached(), seconds)
+
+    def _seen(self, snapshot: Snapshot) -> Snapshot:
+        """With a series a pool, ended pools show only what no series of their own has shown before they ended.
+
+        Where pools are added up, all that they counted stays in the sum, so that it never goes down.
+        """
+        if self._cardinality is not Cardinality.POOL:
+            return snapshot
+        before, self._before = self._before, snapshot
+        self._ended = gather_ended(self._ended, delta(snapshot, before) if before else snapshot)
+        live = (sample for sample in snapshot.pools if sample.pool.state is not State.ENDED)
+        ended = (sample for sample in self._ended.values() if any(map(total, sample.counters.values())))
+        return replace(snapshot, pools=(*live, *ended))
+
+
+def families(snapshot: Snapshot, cardinality: Cardinality) -> Iterator[Family]:
+    """The families of all pools."""
+    groups = fold(snapshot.pools, cardinality)
+    names = label_names(cardinality)
+    for metric in counters(snapshot.plan):
+        yield _counter_family(metric, names, groups)
+    for metric in gauges():
+        yield _gauge_family(metric, names, groups)
+    if cardinality is Cardinality.POOL:
+        yield _info_family(snapshot.pools)
+        yield _gauge_family(TABLE["pool_detached_seconds"], names, groups)
+
+
+def _counter_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Group]) -> Family:
+    labels = (*names, *metric.labels)
+    if metric.kind == "histogram":
+        histogram = HistogramMetricFamily(PREFIX + metric.name, metric.help, labels=labels)
+        for group in groups:
+            _add_histogram(histogram, group)
+        return histogram
+    family = CounterMetricFamily(PREFIX + metric.name, metric.help, labels=labels)
+    for group in groups:
+        for values, count in _series(group.counters.get(metric.name)):
+            family.add_metric((*group.labels, *values), count)
+    return family
+
+
+def _series(counter: Counter | None) -> Iterable[tuple[tuple[str, ...], int]]:
+    return counter.items() if isinstance(counter, Mapping) else ()
+
+
+def _add_histogram(family: HistogramMetricFamily, group: Group) -> None:
+    histogram = group.counters.get(family.name.removeprefix(PREFIX))
+    if not isinstance(histogram, Histogram):
+        return
+    buckets = [(f"{bound}.0", float(count)) for bound, count in zip(BOUNDS, histogram.cumulated(), strict=True)]
+    family.add_metric(group.labels, [*buckets, ("+Inf", float(histogram.count))], histogram.sum)
+
+
+def _gauge_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Group]) -> Family:
+    family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=names)
+    for group in groups:
+        if metric.name in group.gauges:
+            family.add_metric(group.labels, group.gauges[metric.name])
+    return family
+
+
+def _info_family(samples: Iterable[PoolSample]) -> Family:
+    metric, names = TABLE["pool_info"], label_names(Cardinality.POOL)
+    family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=(*names, *metric.labels))
+    for sample in samples:
+        if sample.pool.state is not State.ENDED:
+            pool = sample.pool
+            own = {
+                "ifindex": str(pool.ifindex or ""),
+                "device": pool.device,
+                "nid": str(pool.nid),
+                "state": pool.state.value,
+            }
+            (group,) = fold([sample], Cardinality.POOL)
+            family.add_metric((*group.labels, *(own[label] for label in metric.labels)), 1)
+    return family
+
+
+def self_families(snapshot: Snapshot, hooks: Mapping[str, bool], seconds: float) -> Iterator[Family]:
+    """The families about ppobserve itself."""
+    plan = snapshot.plan
+    live = sum(sample.pool.state is not State.ENDED for sample in snapshot.pools)
+    build = (__version__, snapshot.kernel, plan.level.value, plan.rung.value)
+    yield _self("build_info", [(build, 1)])
+    yield _self(
+        "hook_attached", [((h.name, h.rung.value, h.symbol), int(hooks.get(h.name, False))) for h in plan.hooks]
+    )
+    yield _self("pools_tracked", [((), live)])
+    yield _self("pools_dropped", [((), snapshot.tables.pools_dropped)])
+    yield _self("events_dropped", [((), snapshot.tables.slots_dropped)])
+    yield _self("scrape_seconds", [((), seconds)])
+
+
+def _self(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
+    metric = TABLE[name]
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(PREFIX + name, metric.help, labels=metric.labels)
+    for labels, value in values:
+        family.add_metric(labels, value)
+    return family

@@ -1,0 +1,128 @@
+"""The daemon's HTTP side: /metrics, /healthz and a landing page."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from ppobserve import __version__
+from ppobserve.errors import HostError, ListenError
+from ppobserve.export.collector import PoolCollector, Watched
+from ppobserve.export.page import landing_page
+from ppobserve.model.fold import Cardinality
+from ppobserve.model.snapshot import Snapshot
+
+MAX_AGE = 10.0
+"""Seconds after which /healthz does not believe the last read, and reads itself."""
+
+
+TEXT = "text/plain; charset=utf-8"
+
+
+class Health:
+    """A source that remembers how its last read went."""
+
+    def __init__(self, source: Watched) -> None:
+        self._source, self._read_at, self._failure = source, float("-inf"), ""
+        self._lock = threading.Lock()
+
+    def read(self) -> Snapshot:
+        """All pools; the outcome is remembered."""
+        with self._lock:
+            self._read_at, self._failure = time.monotonic(), ""
+            try:
+                return self._source.read()
+            except HostError as error:
+                self._failure = error.what
+                raise
+
+    def hooks_attached(self) -> dict[str, bool]:
+        """Every hook, and whether it is attached."""
+        return dict(self._source.hooks_attached())
+
+    def problems(self) -> list[str]:
+        """What is wrong, as sentences; empty while every hook is attached and the last read worked."""
+        if time.monotonic() - self._read_at > MAX_AGE:
+            with suppress(HostError):  # remembered as the failure
+                self.read()
+        lost = [f"hook {name} is not attached" for name, attached in self.hooks_attached().items() if not attached]
+        return [*lost, *([f"the last read failed: {self._failure}"] if self._failure else [])]
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one source. Bound when made, serving after ``start``."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], source: Watched, cardinality: Cardinality) -> None:
+        self.address_family = AF_INET6 if ":" in address[0] else AF_INET
+        self.health = Health(source)
+        self.registry = CollectorRegistry()
+        self.registry.register(PoolCollector(self.health, cardinality))
+        ProcessCollector(registry=self.registry)
+        try:
+            super().__init__(address, Handler)
+        except OSError as error:
+            host, port = address
+            raise ListenError(
+                f"cannot listen on {host or '*'}:{port}: {error.strerror}",
+                fix=f"ss -ltnp 'sport = :{port}'  shows who has it; --listen ADDR:PORT takes another",
+            ) from None
+
+    def start(self) -> None:
+        """Serve from a thread of its own until ``stop``."""
+        threading.Thread(target=self.serve_forever, name="http", daemon=True).start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+    server_version = f"ppobserve/{__version__}"
+    timeout = 30
+
+    def do_GET(self) -> None:
+        """Route by path; the query string is left to no one."""
+        route = {"/metrics": self._metrics, "/healthz": self._healthz, "/": self._landing}.get(
+            self.path.partition("?")[0]
+        )
+        try:
+            if route:
+                route()
+            else:
+                self._answer(404, TEXT, b"not here: try /metrics\n")
+        except HostError as error:
+            self._answer(500, TEXT, f"{error}\n".encode())
+
+    def _metrics(self) -> None:
+        encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+        self._answer(200, content_type, encode(self.server.registry))
+
+    def _healthz(self) -> None:
+        problems = self.server.health.problems()
+        self._answer(503 if problems else 200, TEXT, ("\n".join(problems or ["ok"]) + "\n").encode())
+
+    def _landing(self) -> None:
+        self._answer(200, "text/html; charset=utf-8", landing_page(self.server.health.read()).encode())
+
+    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """A scrape every few seconds is no news."""

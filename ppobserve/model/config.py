@@ -1,0 +1,76 @@
+"""The daemon's configuration as a value, and its checks. ``cli.config`` reads the file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any
+
+from ppobserve.errors import ConfigError
+from ppobserve.model.fold import Cardinality
+from ppobserve.model.plan import Level, Rung
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every key of the configuration file, with its default."""
+
+    listen: str = "127.0.0.1:10817"
+    level: Level = Level.STANDARD
+    rung: Rung | None = None
+    cardinality: Cardinality = Cardinality.POOL
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on; the host of ``[::1]:10817`` is ``::1``."""
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+_ENUMS: Mapping[str, type[Enum]] = {"level": Level, "rung": Rung, "cardinality": Cardinality}
+
+
+def config_from(document: Any, source: str) -> Config:
+    """The configuration in a parsed YAML document. ConfigError names the key and what it takes."""
+    if document is None:
+        return Config()
+    if not isinstance(document, dict):
+        raise ConfigError(f"{source}: expected keys and values, found {type(document).__name__}")
+    known = {field.name for field in fields(Config)}
+    for key in document:
+        if key not in known:
+            raise ConfigError(f"{source}: unknown key {key!r}", fix=_nearest(str(key), known))
+    return Config(**{key: _value(key, value, source) for key, value in document.items()})
+
+
+def _nearest(key: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"{close[0]!r}" if close else f"one of {', '.join(sorted(known))}"
+
+
+def _value(key: str, value: Any, source: str) -> Any:
+    if key == "listen":
+        return check_listen(value, f"{source}: listen")
+    if key == "rung" and value is None:
+        return None
+    return check_choice(_ENUMS[key], value, f"{source}: {key}")
+
+
+def check_choice(choices: type[Enum], value: Any, what: str) -> Any:
+    """The member of an enum called *value*."""
+    names = [member.value for member in choices]
+    if value not in names:
+        close = difflib.get_close_matches(str(value), names, n=1)
+        raise ConfigError(f"{what}: {value!r} is not one of {', '.join(names)}", fix=close[0] if close else "")
+    return choices(value)
+
+
+def check_listen(value: Any, what: str) -> str:
+    """An address and port such as ``127.0.0.1:10817``, ``[::]:10817`` or ``:10817`` (every address)."""
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    bare = host.startswith("[") == host.endswith("]") and (":" not in host or host.startswith("["))
+    if not colon or not port.isdecimal() or int(port) > 65535 or not bare:
+        raise ConfigError(f"{what}: {value!r} is not ADDRESS:PORT", fix="127.0.0.1:10817")
+    return value  # type: ignore[no-any-return]  # a str, as the check above found

@@ -1,0 +1,112 @@
+"""A snapshot as the JSON document that ``top --json`` prints and that recordings and other readers use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ppobserve.errors import UsageError
+from ppobserve.model.metrics import TABLE
+from ppobserve.model.plan import Hook, Level, Plan, Rung
+from ppobserve.model.series import BOUNDS, Counter, Histogram
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
+
+SCHEMA = 1
+"""Goes up when a reader of the older form would misread the newer one."""
+
+
+def to_document(snapshot: Snapshot) -> dict[str, Any]:
+    """Plain dicts, lists, numbers and strings. Labels become nested keys, in the order of the metric's labels."""
+    return {
+        "schema": SCHEMA,
+        "time": snapshot.time,
+        "host": snapshot.host,
+        "kernel": snapshot.kernel,
+        "plan": plan_document(snapshot.plan),
+        "tables": asdict(snapshot.tables),
+        "pools": [_pool_document(sample) for sample in snapshot.pools],
+    }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The plan: level, rung, and every hook with its cost and the reasons against a better rung."""
+    hooks = [{**asdict(hook), "rung": hook.rung.value, "because": list(hook.because)} for hook in plan.hooks]
+    return {"level": plan.level.value, "rung": plan.rung.value, "hooks": hooks, "unavailable": dict(plan.unavailable)}
+
+
+def _pool_document(sample: PoolSample) -> dict[str, Any]:
+    counters = {name: _counter_document(counter) for name, counter in sample.counters.items()}
+    return {
+        **asdict(sample.pool),
+        "state": sample.pool.state.value,
+        "counters": counters,
+        "gauges": dict(sample.gauges),
+    }
+
+
+def _counter_document(counter: Counter) -> Any:
+    if isinstance(counter, Histogram):
+        return {"buckets": dict(zip(map(str, BOUNDS), counter.buckets, strict=True)), "sum": counter.sum}
+    document: dict[str, Any] = {}
+    for labels, value in counter.items():
+        if not labels:
+            return value
+        inner = document
+        for label in labels[:-1]:
+            inner = inner.setdefault(label, {})
+        inner[labels[-1]] = value
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Snapshot:
+    """The snapshot back from its document; UsageError for one that this version can't read."""
+    if document.get("schema") != SCHEMA:
+        raise UsageError(
+            f"cannot read a document of schema {document.get('schema')}",
+            because=f"this ppobserve reads schema {SCHEMA}",
+            fix="a ppobserve of the version that wrote it",
+        )
+    try:
+        return Snapshot(
+            time=document["time"],
+            host=document["host"],
+            kernel=document["kernel"],
+            plan=_plan(document["plan"]),
+            tables=Tables(**document["tables"]),
+            pools=tuple(map(_sample, document["pools"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"cannot read the document: {type(error).__name__}: {error}") from None
+
+
+def _plan(document: Mapping[str, Any]) -> Plan:
+    hooks = ({**hook, "rung": Rung(hook["rung"]), "because": tuple(hook["because"])} for hook in document["hooks"])
+    return Plan(
+        Level(document["level"]),
+        Rung(document["rung"]),
+        tuple(Hook(**hook) for hook in hooks),
+        document["unavailable"],
+    )
+
+
+def _sample(document: Mapping[str, Any]) -> PoolSample:
+    counters = {name: _counter(name, value) for name, value in document["counters"].items()}
+    fields = {name: value for name, value in document.items() if name not in ("counters", "gauges", "state")}
+    return PoolSample(Pool(**fields, state=State(document["state"])), counters, document["gauges"])
+
+
+def _counter(name: str, document: Any) -> Counter:
+    if TABLE[name].kind == "histogram":
+        return Histogram(tuple(document["buckets"].values()), document["sum"])
+    return dict(_flat(document, len(TABLE[name].labels)))
+
+
+def _flat(document: Any, depth: int) -> Iterable[tuple[tuple[str, ...], int]]:
+    """Label tuples and values of a nest *depth* labels deep."""
+    if not depth:
+        yield (), document
+        return
+    for label, inner in document.items():
+        for rest, value in _flat(inner, depth - 1):
+            yield (label, *rest), value

@@ -1,0 +1,69 @@
+"""Fewer series: pools of one device, or of the whole host, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ppobserve.model.metrics import POOL_LABELS
+from ppobserve.model.series import Counters, add
+from ppobserve.model.snapshot import Pool, PoolSample
+
+
+class Cardinality(str, Enum):
+    """What a series stands for."""
+
+    POOL = "pool"
+    NETDEV = "netdev"
+    NODE = "node"
+    """The whole host; the counters' own node labels stay."""
+
+
+_KEPT = {
+    Cardinality.POOL: frozenset(POOL_LABELS),
+    Cardinality.NETDEV: frozenset({"netns", "netdev", "driver"}),
+    Cardinality.NODE: frozenset[str](),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Samples that share their label values, added up."""
+
+    labels: tuple[str, ...]
+    """Values of ``label_names``, in that order."""
+    counters: Counters
+    gauges: Mapping[str, float]
+
+
+def label_names(cardinality: Cardinality) -> tuple[str, ...]:
+    """The labels that name a pool's series."""
+    return tuple(label for label in POOL_LABELS if label in _KEPT[cardinality])
+
+
+def fold(samples: Iterable[PoolSample], cardinality: Cardinality) -> tuple[Group, ...]:
+    """One group for each combination of labels."""
+    names, groups = label_names(cardinality), dict[tuple[str, ...], Group]()
+    for sample in samples:
+        values = _labels(sample.pool)
+        key = tuple(values[name] for name in names)
+        groups[key] = _merged(groups.get(key), Group(key, sample.counters, sample.gauges))
+    return tuple(groups.values())
+
+
+def _merged(old: Group | None, new: Group) -> Group:
+    if old is None:
+        return new
+    gauges = {name: old.gauges.get(name, 0) + new.gauges.get(name, 0) for name in {**old.gauges, **new.gauges}}
+    return Group(old.labels, add(old.counters, new.counters), gauges)
+
+
+def _labels(pool: Pool) -> dict[str, str]:
+    return {
+        "netns": str(pool.netns or ""),
+        "netdev": pool.netdev,
+        "pool": pool.id,
+        "napi": str(pool.napi or ""),
+        "driver": pool.driver,
+    }

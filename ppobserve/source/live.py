@@ -1,0 +1,53 @@
+"""Snapshots of the running kernel, through our own programs."""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Mapping
+
+from ppobserve.kernel.features import gather
+from ppobserve.model.plan import Level, Plan, Rung
+from ppobserve.model.snapshot import Snapshot
+from ppobserve.probe.attach import Attached, attach
+from ppobserve.probe.reader import Reader
+
+
+class Live:
+    """Attached programs and their reader. ``read`` may be called from any thread; ``close`` detaches."""
+
+    def __init__(self, attached: Attached) -> None:
+        self._attached, self._reader = attached, Reader(attached)
+        self._lock = threading.Lock()
+        self._host, self._kernel = platform.node(), platform.release()
+
+    @classmethod
+    def start(cls, level: Level, rung: Rung | None = None) -> Live:
+        """Look at this kernel, attach the best plan, and be ready to read."""
+        return cls(attach(gather(), level, forced=rung))
+
+    @property
+    def plan(self) -> Plan:
+        """What is attached."""
+        return self._attached.plan
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """Rungs that fell while attaching, as sentences."""
+        return self._attached.log
+
+    def read(self) -> Snapshot:
+        """All pools now; gauges are brought up to date by a program run for each pool."""
+        with self._lock:
+            pools, tables = self._reader.read()
+        return Snapshot(time.time(), self.plan, pools, tables, self._host, self._kernel)
+
+    def hooks_attached(self) -> Mapping[str, bool]:
+        """Every hook of the plan: is each of its programs still attached?"""
+        return self._attached.hooks_attached()
+
+    def close(self) -> None:
+        """Detach everything."""
+        with self._lock:
+            self._attached.close()

@@ -1,0 +1,43 @@
+"""The answer of ``ppobserve check``, as text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+WIDTH = 79
+
+
+def report(document: Mapping[str, Any]) -> str:
+    """The document of ``check --json`` for people, under 80 columns."""
+    kernel = document["kernel"]
+    lines = [
+        f"kernel     {kernel['release']} {kernel['machine']}, {kernel['cpus']} CPUs, {kernel['nodes']} NUMA nodes",
+        f"lockdown   {kernel['lockdown'] or 'not known'}",
+        f"cache      {kernel['cache_pages']} pages, refilled by up to {kernel['refill_pages']}",
+    ]
+    plan = document["plan"]
+    if plan:
+        lines += [f"plan       level {plan['level']}, by {plan['rung']}", "", *_hooks(plan["hooks"])]
+        lines += _paragraphs("not counted here", plan["unavailable"].values())
+    lines += _paragraphs("problem", (item["what"] for item in document["problems"]))
+    lines += _paragraphs("fix", (item["fix"] for item in document["problems"] if item["fix"]))
+    lines += ["", f"observable: {'yes' if document['observable'] else 'no'}"]
+    return "\n".join(lines)
+
+
+def _hooks(hooks: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = [f"{'HOOK':10} {'BY':10} {'SYMBOL':31} {'COST':>8}  ONCE PER"]
+    for hook in hooks:
+        cost = f"~{hook['cost_ns']} ns"
+        lines.append(f"{hook['name']:10} {hook['rung']:10} {hook['symbol']:31} {cost:>8}  {hook['event']}"[:WIDTH])
+    reasons = dict.fromkeys(reason for hook in hooks for reason in hook["because"])
+    fixes = dict.fromkeys(hook["fix"] for hook in hooks if hook["fix"])
+    return [*lines, *_paragraphs("why not better", reasons), *_paragraphs("to do better", fixes)]
+
+
+def _paragraphs(title: str, texts: Iterable[str]) -> list[str]:
+    """One wrapped paragraph a text, with the title before the first and an empty line above."""
+    wrapped = [textwrap.fill(text, WIDTH, initial_indent=f"{title}: ", subsequent_indent="  ") for text in texts]
+    return ["", *wrapped] if wrapped else []
