@@ -28,7 +28,7 @@ class Figure:
     name: str
     value: float
     unit: str
-    where: str = "this host"
+    where: str
 
 
 FIGURES = pytest.StashKey[list[Figure]]()
@@ -91,20 +91,17 @@ def require() -> Callable[..., None]:
 
 
 @pytest.fixture
-def figure(pytestconfig: pytest.Config) -> Callable[[str, float, str], None]:
+def figure(pytestconfig: pytest.Config) -> Callable[..., None]:
     """`figure("daemon RSS", 23.4, "MiB")`: printed in the run's summary."""
 
-    def note(name: str, value: float, unit: str) -> None:
-        add_figure(pytestconfig, Figure(name, value, unit))
+    def note(name: str, value: float, unit: str, where: str = "this host") -> None:
+        measured = Figure(name, value, unit, where)
+        pytestconfig.stash.setdefault(FIGURES, []).append(measured)
+        if path := os.environ.get("PPOBSERVE_FIGURES"):
+            with open(path, "a") as lines:
+                lines.write(json.dumps(asdict(measured)) + "\n")
 
     return note
-
-
-def add_figure(config: pytest.Config, figure: Figure) -> None:
-    config.stash.setdefault(FIGURES, []).append(figure)
-    if path := os.environ.get("PPOBSERVE_FIGURES"):
-        with open(path, "a") as lines:
-            lines.write(json.dumps(asdict(figure)) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

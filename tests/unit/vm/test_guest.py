@@ -1,0 +1,60 @@
+"""The guest runner, with a shell in the place of vng."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.vm import guest
+
+
+@pytest.fixture
+def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`boot(shell)`: a guest whose console is the output of *shell*, with $SCRIPT to run in it."""
+
+    def boot(shell: str, command: str = "true", limit: float = 20.0) -> int:
+        monkeypatch.setattr(
+            guest, "vng", lambda kernel, script, results, kvm: ["env", f"SCRIPT={script}", "bash", "-c", shell]
+        )
+        return guest.boot(Path("vmlinuz-1"), command, tmp_path, kvm=False, prefix="1 | ", limit=limit)
+
+    return boot
+
+
+def test_status_and_output_come_back(boot, capsys):
+    assert boot('eval "$SCRIPT"', "echo one; echo two >&2; exit 3") == 3
+    assert capsys.readouterr().out == "1 | one\n1 | two\n"
+
+
+def test_output_comes_while_the_guest_runs(boot, capsys):
+    with pytest.raises(guest.GuestError):
+        boot('eval "$SCRIPT"', "echo early; sleep 30", limit=0.6)
+    assert capsys.readouterr().out == "1 | early\n"
+
+
+def test_a_guest_that_hangs_is_ended_with_its_children(boot, tmp_path):
+    with pytest.raises(guest.GuestError, match=r"(?s)vmlinuz-1 in a guest did not finish within 1 s.*Kernel panic"):
+        boot(f"echo Kernel panic; sleep 30 & echo $! > {tmp_path}/child; wait", limit=0.6)
+    child = int((tmp_path / "child").read_text())
+    assert gone(child)
+
+
+def test_a_guest_that_dies_says_so(boot):
+    with pytest.raises(guest.GuestError, match=r"(?s)ended early \(vng: 7\).*no qemu"):
+        boot("echo no qemu; exit 7")
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, waiting a little; one that nobody has reaped yet has."""
+    for _ in range(50):
+        try:
+            os.kill(pid, 0)
+            if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,150 @@
+"""A guest with two NUMA nodes (CPU 0 on node 0, CPU 1 on node 1), the host's root file system underneath, read-only.
+
+By hand: ``scripts/vm 7.3 COMMAND`` runs a shell command as root under that kernel, from the top of the tree.
+Its output, exit status and console stay in build/vm/KERNEL, the one directory that the guest can write for its host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TOP = Path(__file__).parent.parent.parent
+KVM = Path("/dev/kvm")
+TRIAL_SECONDS = 20.0  # a boot takes 3 s where KVM works
+GUEST_SECONDS = 900.0
+
+
+class GuestError(Exception):
+    """The guest did not do what it was started for: a sentence, then the end of its console."""
+
+
+def vmlinuz(series: str) -> Path:
+    """The kernel of a Debian *series* such as "6.12", fetched if it is not in the cache."""
+    fetched = subprocess.run([TOP / "scripts/kernels", series], stdout=subprocess.PIPE, text=True)
+    if fetched.returncode:
+        raise GuestError(f"no kernel {series} to boot (see above)")
+    return Path(fetched.stdout.strip())
+
+
+def run(series: str, command: str, *, prefix: str = "", limit: float = GUEST_SECONDS) -> int:
+    """Boot *series*, run *command* there, print its output as it comes. Returns the command's exit status."""
+    kernel = vmlinuz(series)
+    results = fresh(results_of(series))
+    return boot(kernel, command, results, kvm=kvm_works(kernel), prefix=prefix, limit=limit)
+
+
+def results_of(series: str) -> Path:
+    return TOP / "build" / "vm" / series
+
+
+def fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def kvm_works(kernel: Path) -> bool:
+    """Whether *kernel* boots under /dev/kvm: that it opens proves nothing, so try once and keep the answer."""
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        return False
+    verdict = kernel.parent / f"kvm-under-{platform.release()}"
+    if not verdict.exists():
+        verdict.write_text("yes" if trial(kernel) else "no")
+    return verdict.read_text() == "yes"
+
+
+def trial(kernel: Path) -> bool:
+    results = fresh(results_of(f"kvm-{kernel.name}"))
+    try:
+        return boot(kernel, "true", results, kvm=True, limit=TRIAL_SECONDS) == 0
+    except GuestError:
+        return False
+
+
+def boot(kernel: Path, command: str, results: Path, *, kvm: bool, prefix: str = "", limit: float) -> int:
+    """One guest, from boot to power off. Raises GuestError at *limit* seconds, or if it dies before *command* ends."""
+    log, status = results / "log", results / "status"
+    script = f"( cd '{TOP}' && {command}\n) > '{log}' 2>&1; echo $? > '{status}'"
+    end = time.monotonic() + limit
+    with started(vng(kernel, script, results, kvm=kvm), results / "console") as guest:
+        for text in follow(log, guest, end):
+            print("".join(prefix + line for line in text.splitlines(keepends=True)), end="", flush=True)
+    if status.exists():
+        return int(status.read_text())
+    why = f"did not finish within {limit:.0f} s" if time.monotonic() > end else f"ended early (vng: {guest.returncode})"
+    raise GuestError(f"{kernel.name} in a guest {why}; its console, {results / 'console'}, ends so:\n{tail(results)}")
+
+
+def vng(kernel: Path, script: str, results: Path, *, kvm: bool) -> list[str]:
+    # Without -v the guest's console is lost when standard input is not a terminal.
+    nodes = ["-m", "3G", "--cpus", "2", "--numa", "1536M,cpus=0", "--numa", "1536M,cpus=1"]
+    where = ["--force-9p", "--user", "root", f"--rwdir={results}"]
+    return ["vng", "-v", "-r", str(kernel), *([] if kvm else ["--disable-kvm"]), *nodes, *where, "--exec", script]
+
+
+@contextmanager
+def started(command: list[str], console: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """*command* in a session of its own, which is ended with it: vng starts a shell, and that starts qemu."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # vng looks for virtme-run there
+    with console.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=TOP,
+            env={**os.environ, "PATH": path},
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def follow(log: Path, guest: subprocess.Popen[bytes], end: float) -> Iterator[str]:
+    """What the guest writes to *log*, whole lines at a time, until it is gone or *end* has passed."""
+    seen = 0
+    while time.monotonic() < end:
+        running = guest.poll() is None
+        written = log.read_bytes()[seen:] if log.exists() else b""
+        whole = written[: written.rfind(b"\n") + 1] if running else written
+        seen += len(whole)
+        yield whole.decode(errors="replace")
+        if not running:
+            return
+        time.sleep(0.2)
+
+
+def tail(results: Path, lines: int = 30) -> str:
+    return "\n".join((results / "console").read_text(errors="replace").splitlines()[-lines:])
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/vm", description="Run a command as root under another kernel.")
+    parser.add_argument("--prefix", default="", help="put before each line of output")
+    parser.add_argument("series", help="of Debian kernels, for example 6.12")
+    parser.add_argument("command", help="for the guest's shell, from the top of the tree")
+    args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # through `finally`, so the guest ends too
+    try:
+        return run(args.series, args.command, prefix=args.prefix)
+    except GuestError as error:
+        print(f"scripts/vm: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

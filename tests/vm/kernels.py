@@ -1,0 +1,29 @@
+"""Which kernels the guests boot, what each must be able to do, and how the live tests run there."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from tests.vm.guest import results_of
+
+KERNELS = {
+    "6.1": ("tracepoint", "kprobe"),
+    "6.12": ("tracepoint", "kprobe", "fentry", "numa"),
+    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "stats"),
+}
+DEFAULT = ("6.12", "7.3")
+
+
+def live_tests(kernel: str) -> str:
+    """The shell command for a guest. The tree is read-only there, so nothing is cached in it."""
+    results = results_of(kernel)
+    env = {
+        "PPOBSERVE_GUEST": "1",
+        "PPOBSERVE_REQUIRE_LIVE": "1",
+        "PPOBSERVE_EXPECT": ",".join(KERNELS[kernel]),
+        "PPOBSERVE_FIGURES": str(results / "figures"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={results / 'junit.xml'}"]
+    return shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *pytest, "tests/live"])
