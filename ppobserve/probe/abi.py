@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
+from math import isqrt
 
 U64, U32, S32 = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_int32
 
@@ -17,7 +18,19 @@ MISSES = ("ring_empty", "numa")
 RETURNS = ("numa", "other")
 
 MAX_NODES = 16
-"""Nodes told apart; the rest share the cell of unknown nodes. A slot takes (nodes + 1)² words."""
+
+# The end of a pool adds up every word of every CPU's slot in one program, and the verifier walks each of these steps;
+# it gives up after a million (BPF_COMPLEXITY_LIMIT_INSNS). Measured on 6.18: 4 a word, 130 a CPU beside the matrix.
+_VERIFIER_STEPS, _STEPS_A_WORD, _STEPS_A_CPU = 700_000, 4, 130
+
+
+def nodes_told_apart(cpus: int, nodes: int) -> int:
+    """How many NUMA nodes the mismatch matrix has rows for; the rest share the row of unknown nodes.
+
+    All of them up to 16, on machines of up to 540 CPUs; fewer on bigger ones, to stay within the verifier's patience.
+    """
+    words = (_VERIFIER_STEPS // cpus - _STEPS_A_CPU) // _STEPS_A_WORD
+    return max(min(nodes, MAX_NODES, isqrt(max(words, 0)) - 1), 1)
 
 
 @dataclass(frozen=True)

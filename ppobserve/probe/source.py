@@ -57,7 +57,7 @@ def text(plan: Plan, tables: abi.Tables, folder: Path | None = None) -> str:
 
 def tables(features: Features) -> abi.Tables:
     """Table sizes for this machine."""
-    return abi.Tables(cpus=features.cpus, nodes=min(features.nodes, abi.MAX_NODES))
+    return abi.Tables(cpus=features.cpus, nodes=abi.nodes_told_apart(features.cpus, features.nodes))
 
 
 def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int | str]:

@@ -1,0 +1,54 @@
+"""What the live tests share: this kernel's features, sources for each rung, and pools found by their device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ppobserve.kernel.features import gather
+from ppobserve.lab.veth import End
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Rung
+from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.probe.attach import attach
+from ppobserve.source.live import Live
+
+Start = Callable[..., Live]
+
+
+@pytest.fixture(scope="session")
+def features(live: None) -> Features:
+    return gather()
+
+
+@pytest.fixture(params=[rung.value for rung in Rung])
+def rung(request: pytest.FixtureRequest, features: Features, require: Callable[..., None]) -> Rung:
+    """Each rung that this kernel allows. The tracepoint rung works on every kernel."""
+    refusal = features.refusals.get(request.param, "")
+    require(not refusal, refusal, capability=request.param)
+    return Rung(request.param)
+
+
+@pytest.fixture
+def start(features: Features) -> Iterator[Start]:
+    """Attach, and detach at the end of the test."""
+    started: list[Live] = []
+
+    def begin(level: Level = Level.STANDARD, rung: Rung | None = None) -> Live:
+        started.append(Live(attach(features, level, forced=rung)))
+        return started[-1]
+
+    yield begin
+    for live in started:
+        live.close()
+
+
+def pool_of(snapshot: Snapshot, end: End) -> PoolSample:
+    """The one live pool of a device of the lab."""
+    (sample,) = (
+        sample
+        for sample in snapshot.pools
+        if (sample.pool.netns, sample.pool.ifindex) == (end.netns, end.ifindex) and sample.pool.state is State.LIVE
+    )
+    return sample

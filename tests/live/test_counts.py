@@ -1,0 +1,121 @@
+"""Counts against the kernel's own, to the event: TCP over veth, the sender moved between the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from ppobserve.lab.veth import End, VethLab
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Rung
+from ppobserve.model.series import Histogram, total
+from ppobserve.model.snapshot import PoolSample
+from tests.live.conftest import Start, pool_of
+
+MEGABYTE = 1_000_003
+ROUNDS = (0, 1, 0, 1, 0, 1)
+
+Pair = tuple[PoolSample, Mapping[str, int]]
+
+
+@pytest.fixture
+def lab(live: None) -> Iterator[VethLab]:
+    with VethLab(receiver_cpu=0) as lab:
+        yield lab
+
+
+def observe(start: Start, level: Level, rung: Rung) -> dict[str, Pair]:
+    """Both ends' pools after traffic from each CPU in turn: our counts, and the kernel's (empty where it has none)."""
+    source = start(level, rung)
+    with VethLab(receiver_cpu=0) as lab:
+        for cpu in ROUNDS:
+            lab.send(3 * MEGABYTE, cpu=cpu)
+        snapshot, kernel = source.read(), lab.kernel_counters()
+        ends: tuple[End, ...] = (lab.sender, lab.receiver)
+        assert snapshot.tables.slots_dropped == 0
+        return {end.device: (pool_of(snapshot, end), kernel[end.device]) for end in ends}
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_counts_equal_the_kernels(
+    start: Start, rung: Rung, level: Level, features: Features, require: Callable[..., None]
+) -> None:
+    observed = observe(start, level, rung)
+    has_statistics = any(kernel for _, kernel in observed.values())
+    for device, (sample, kernel) in observed.items():
+        same_as_the_pool_itself(sample)
+        if kernel:
+            same_as_the_kernel(sample, kernel, device)
+    if features.nodes > 1:
+        assert sum(total(sample.counters["numa_mismatch_pages"]) for sample, _ in observed.values()) > 0
+    require(has_statistics, "the kernel keeps no page_pool statistics", capability="stats")
+
+
+def same_as_the_pool_itself(sample: PoolSample) -> None:
+    """In every kernel the pool counts what it took and gave back; the pool was seen from its first page."""
+    held, returned = total(sample.counters["pages_held"]), total(sample.counters["pages_returned"])
+    assert held - returned == sample.gauges["inflight_pages"]
+    assert sample.counters["pages_returned"][("numa",)] == total(sample.counters["numa_mismatch_pages"])  # type: ignore[index]
+    assert sample.gauges["cache_pages"] + sample.gauges["ring_pages"] <= sample.gauges["inflight_pages"]
+
+
+def same_as_the_kernel(sample: PoolSample, kernel: Mapping[str, int], device: str) -> None:
+    counters = sample.counters
+    returned = counters["pages_returned"]
+    assert isinstance(returned, Mapping)
+    ours = {
+        "waive": total(counters["numa_mismatch_pages"]),
+        "slow": total(counters["slow_refills"]),
+        "ring_full and referenced": returned[("other",)],
+    }
+    theirs = {
+        "waive": kernel["rx_pp_alloc_waive"],
+        "slow": kernel["rx_pp_alloc_slow"] + kernel["rx_pp_alloc_slow_ho"],
+        "ring_full and referenced": kernel["rx_pp_recycle_ring_full"] + kernel["rx_pp_recycle_released_ref"],
+    }
+    batches, misses = counters.get("refill_batch_pages"), counters.get("refill_misses")
+    if isinstance(batches, Histogram) and isinstance(misses, Mapping):
+        ours |= {
+            "refill": batches.filled,
+            "empty": misses[("ring_empty",)],
+            "put into the ring": batches.sum + ours["waive"] + int(sample.gauges["ring_pages"]),
+        }
+        theirs |= {
+            "refill": kernel["rx_pp_alloc_refill"],
+            "empty": kernel["rx_pp_alloc_empty"],
+            "put into the ring": kernel["rx_pp_recycle_ring"],
+        }
+    assert ours == theirs, device
+
+
+def test_mismatches_know_both_nodes(start: Start, rung: Rung, features: Features, require: Callable[..., None]) -> None:
+    require(features.nodes > 1, "one NUMA node", capability="numa")
+    cells: dict[tuple[str, ...], int] = {}
+    for sample, _ in observe(start, Level.STANDARD, rung).values():
+        mismatches = sample.counters["numa_mismatch_pages"]
+        assert isinstance(mismatches, Mapping)
+        for nodes, pages in mismatches.items():
+            cells[nodes] = cells.get(nodes, 0) + pages
+    assert cells.keys() == {("0", "1"), ("1", "0")}
+    assert all(cells.values())
+
+
+def test_a_pool_knows_its_device(lab: VethLab, start: Start) -> None:
+    source = start()
+    lab.send(MEGABYTE, cpu=0)
+    pool = pool_of(source.read(), lab.receiver).pool
+    assert (pool.netdev, pool.driver, pool.nid) == (lab.receiver.device, "veth", -1)
+
+
+def test_ended_pools_keep_their_counts(start: Start) -> None:
+    source = start()
+    with VethLab(receiver_cpu=0) as lab:
+        lab.send(MEGABYTE, cpu=0)
+        held = total(pool_of(source.read(), lab.receiver).counters["pages_held"])
+        receiver = lab.receiver
+    ended = {
+        (sample.pool.netns, sample.pool.ifindex): sample for sample in source.read().pools if sample.pool.id == "ended"
+    }
+    counters = ended[receiver.netns, receiver.ifindex].counters
+    assert total(counters["pages_held"]) == total(counters["pages_returned"]) >= held > 0
