@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         server = Server(chosen.address, live, chosen.cardinality)
         server.start()
-        _announce(chosen, live)
+        _announce(live, f"{chosen.address[0] or '*'}:{server.server_address[1]}")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
         server.stop()
     finally:
@@ -53,12 +53,12 @@ def _config(args: argparse.Namespace) -> Config:
     return chosen
 
 
-def _announce(chosen: Config, live: Live) -> None:
+def _announce(live: Live, where: str) -> None:
     for line in live.log:
         _log(line)
     plan = live.plan
     _log(f"level {plan.level.value} by {plan.rung.value}: {', '.join(hook.symbol for hook in plan.hooks)}")
-    _log(f"serving http://{chosen.listen}/metrics, Ctrl-C to end")
+    _log(f"serving http://{where}/metrics, Ctrl-C to end")
 
 
 def _log(line: str) -> None:

@@ -137,3 +137,14 @@ def test_run(
 def u64s(values: Sequence[int]) -> bytes:
     """Arguments of a raw tracepoint program, as *context* for :func:`test_run`."""
     return struct.pack(f"<{len(values)}Q", *values)
+
+
+def program_ids() -> set[int]:
+    """The ids of every BPF program on this host. Needs root."""
+    ids, last = set[int](), 0
+    while True:
+        attr = ctypes.create_string_buffer(struct.pack("<II", last, 0), _ATTR_BYTES)
+        if _libc.syscall(SYS_BPF, PROG_GET_NEXT_ID, attr, _ATTR_BYTES) < 0:
+            return ids
+        last = struct.unpack_from("<I", attr, 4)[0]
+        ids.add(last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from ppobserve.model.plan import Plan
 from ppobserve.model.rates import Row
 from ppobserve.model.snapshot import State
 from ppobserve.ui.format import clip, short
+
+WIDTH = 79
 
 
 @dataclass(frozen=True)
@@ -63,4 +66,4 @@ def footnotes(plan: Plan, rows: Iterable[Row]) -> str:
     notes = [f"-: {why}" for why in plan.unavailable.values()]
     if any(row.pool.state is State.DETACHED for row in rows):
         notes.append("!: destroyed by its driver, with pages still out")
-    return "\n".join(notes)
+    return "\n".join(textwrap.fill(note, WIDTH, subsequent_indent="   ") for note in notes)

@@ -1,0 +1,227 @@
+"""The daemon and the one-shot commands as a user runs them: processes, HTTP, signals."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ppobserve.kernel.bpf import program_ids
+from ppobserve.lab.frames import run_frames
+from ppobserve.model.document import from_document
+from ppobserve.model.features import Features
+from ppobserve.model.metrics import TABLE
+from ppobserve.model.series import total
+
+PPOBSERVE = (sys.executable, "-m", "ppobserve.cli.main")
+NAMESPACES = Path("/run/netns")
+KPROBE_EVENTS = Path("/sys/kernel/tracing/kprobe_events")
+MAX_RSS_MIB = 40
+
+Figure = Callable[[str, float, str], None]
+
+
+@dataclass
+class Daemon:
+    """A running ``serve``: its process, its address, its first good scrape's age, its programs."""
+
+    process: subprocess.Popen[str]
+    url: str
+    seconds: float
+    programs: set[int] = field(default_factory=set)
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.get("/metrics")[1])
+            for sample in family.samples
+            if sample.name == name
+        )
+
+    @property
+    def rss_mib(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        match = re.search(r"VmRSS:\s+(\d+)", status)
+        assert match
+        return int(match[1]) / 1024
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[Daemon]:
+    before, begin = program_ids(), time.monotonic()
+    command = [*PPOBSERVE, "serve", "--listen", "127.0.0.1:0", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        daemon = Daemon(process, _address(process), 0.0)
+        assert daemon.get("/metrics")[0] == 200
+        daemon.seconds = time.monotonic() - begin
+        daemon.programs = program_ids() - before
+        yield daemon
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """From the line that says where it serves."""
+    assert process.stderr
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if match := re.search(r"serving (http://\S+)/metrics", line):
+            return match[1]
+    pytest.fail(f"the daemon ended: {''.join(seen)}")
+
+
+def gone(programs: set[int], seconds: float = 20.0) -> bool:
+    """Have these programs left the kernel? They go after a grace period."""
+    end = time.monotonic() + seconds
+    while programs & program_ids():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_daemon_from_start_to_sigterm(features: Features, figure: Figure) -> None:
+    with serving() as daemon:
+        figure("daemon: first good scrape after", daemon.seconds, "s")
+        figure("daemon: RSS after start", daemon.rss_mib, "MiB")
+        assert daemon.rss_mib <= MAX_RSS_MIB
+        assert daemon.get("/healthz") == (200, "ok\n")
+        assert "<h1>ppobserve</h1>" in daemon.get("/")[1]
+        assert daemon.get("/nothing")[0] == 404
+        assert daemon.programs
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(20) == 0
+        assert gone(daemon.programs)
+
+
+def test_metrics_are_those_of_the_table_and_count(features: Features) -> None:
+    frames = 64 * 251
+    with serving() as daemon:
+        held = daemon.metric("ppobserve_pages_held_total")
+        run_frames(frames, cpu=0)
+        assert daemon.metric("ppobserve_pages_held_total") == held + 64
+        assert daemon.metric("ppobserve_pages_returned_total") == daemon.metric("ppobserve_pages_held_total")
+        families = list(text_string_to_metric_families(daemon.get("/metrics")[1]))
+        known = {f"ppobserve_{name}" for name in TABLE}
+        ours = {family.name for family in families if family.name.startswith("ppobserve_")}
+        assert ours <= known
+        hooks = [sample.value for family in families for sample in family.samples if "hook_attached" in sample.name]
+        assert hooks
+        assert all(hooks)
+
+
+def test_sigkill_leaves_nothing(features: Features) -> None:
+    namespaces = sorted(NAMESPACES.iterdir()) if NAMESPACES.exists() else []
+    probes = KPROBE_EVENTS.read_text() if KPROBE_EVENTS.exists() else ""
+    with serving() as daemon:
+        assert daemon.programs
+        daemon.process.kill()
+        assert daemon.process.wait(20) == -signal.SIGKILL
+        assert gone(daemon.programs)
+    assert (sorted(NAMESPACES.iterdir()) if NAMESPACES.exists() else []) == namespaces
+    assert (KPROBE_EVENTS.read_text() if KPROBE_EVENTS.exists() else "") == probes
+
+
+def test_no_growth_over_scrapes(features: Features, figure: Figure) -> None:
+    with serving() as daemon:
+        for _ in range(53):
+            daemon.get("/metrics")
+        before = daemon.rss_mib
+        for _ in range(211):
+            daemon.get("/metrics")
+        figure("daemon: RSS growth over 211 scrapes", daemon.rss_mib - before, "MiB")
+        assert daemon.rss_mib - before < 0.5
+
+
+def run(*words: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PPOBSERVE, *words], capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def test_port_in_use_is_a_sentence(features: Features) -> None:
+    before = program_ids()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", "--listen", f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert gone(program_ids() - before)
+
+
+def test_top_once_json_is_a_document(features: Features) -> None:
+    done = run("top", "--once", "--json", "0.05")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    snapshot = from_document(document)
+    assert document["schema"] == 1
+    assert snapshot.plan.hooks
+    assert total(snapshot.counters()["pages_held"]) >= 0
+
+
+def test_top_interval_count(features: Features) -> None:
+    done = run("top", "0.05", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("POOL ") == 3
+    assert max(map(len, done.stdout.splitlines())) < 80
+
+
+def test_ctrl_c_ends_top_quietly(features: Features) -> None:
+    before = program_ids()
+    process = subprocess.Popen([*PPOBSERVE, "top", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    while "POOL" not in process.stdout.readline():
+        pass
+    programs = program_ids() - before
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert errors == ""
+    assert gone(programs)
+
+
+def test_check_says_what_is_attached(features: Features, figure: Figure) -> None:
+    begin = time.monotonic()
+    done = run("check", "--json")
+    figure("check: from start to end", time.monotonic() - begin, "s")
+    assert done.returncode == 0, done.stdout
+    document = json.loads(done.stdout)
+    assert document["observable"]
+    with serving() as daemon:
+        planned = {(hook["name"], hook["rung"], hook["symbol"]) for hook in document["plan"]["hooks"]}
+        labels = re.findall(r'hook_attached\{hook="(\w+)",kind="(\w+)",symbol="(\w+)"\} 1.0', daemon.get("/metrics")[1])
+        assert set(labels) == planned
+
+
+def test_a_refused_rung_says_what_the_kernel_said(features: Features) -> None:
+    refused = next((rung for rung, why in features.refusals.items() if why), None)
+    done = run("top", "--once", "--rung", refused or "tracepoint", "0.05")
+    if refused:
+        assert done.returncode == 1
+        assert f"cannot use the {refused} rung: {features.refusals[refused]}" in done.stderr
+    else:
+        assert done.returncode == 0
