@@ -76,7 +76,7 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             tables=Tables(**document["tables"]),
             pools=tuple(map(_sample, document["pools"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"cannot read the document: {type(error).__name__}: {error}") from None
 
 
@@ -98,7 +98,7 @@ def _sample(document: Mapping[str, Any]) -> PoolSample:
 
 def _counter(name: str, document: Any) -> Counter:
     if TABLE[name].kind == "histogram":
-        return Histogram(tuple(document["buckets"].values()), document["sum"])
+        return Histogram(tuple(document["buckets"][str(bound)] for bound in BOUNDS), document["sum"])
     return dict(_flat(document, len(TABLE[name].labels)))
 
 
