@@ -133,7 +133,7 @@ def _type_starts(words: array[int]) -> array[int]:
     starts, at, end = array("I", [0]), 0, len(words)
     fixed, each = _FIXED_WORDS, _WORDS_PER_ENTRY
     append = starts.append
-    while at < end:
+    while at + 3 <= end:
         append(at)
         info = words[at + 1]
         kind = info >> 24 & 0x1F

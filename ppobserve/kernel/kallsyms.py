@@ -10,10 +10,10 @@ KALLSYMS = Path("/proc/kallsyms")
 def ranges(wanted: frozenset[str], path: Path = KALLSYMS) -> dict[str, tuple[int, int]]:
     """Start and end address of each of *wanted* that is kernel text, compiler clones (``.cold``) excluded.
 
-    Both are 0 when the kernel hides addresses (kptr_restrict, or no CAP_SYSLOG). The file is searched as one string: a
-    table of all its 120,000 symbols would take ten times as long.
+    Both are 0 when the kernel hides addresses (kptr_restrict, or no CAP_SYSLOG); a kernel without CONFIG_KALLSYMS lists
+    nothing. The file is searched as one string: a table of all its 120,000 symbols would take ten times as long.
     """
-    text = path.read_text()
+    text = path.read_text() if path.exists() else ""
     places = {name: _place(text, name) for name in wanted}
     return {name: _range(text, at) for name, at in places.items() if at >= 0}
 

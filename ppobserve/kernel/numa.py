@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ppobserve.errors import KernelFactError
+
 CPUS = Path("/sys/devices/system/cpu")
 NODES = Path("/sys/devices/system/node")
 
@@ -19,7 +21,10 @@ def parse_list(text: str) -> list[int]:
 
 def possible_cpus(path: Path = CPUS) -> int:
     """How many CPU numbers there can be: the highest possible CPU plus one."""
-    return parse_list((path / "possible").read_text())[-1] + 1
+    try:
+        return parse_list((path / "possible").read_text())[-1] + 1
+    except OSError as error:
+        raise KernelFactError(f"cannot read {path / 'possible'}: {error.strerror}", fix="mount /sys") from None
 
 
 def possible_nodes(path: Path = NODES) -> int:
