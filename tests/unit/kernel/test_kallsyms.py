@@ -1,0 +1,56 @@
+"""Which functions kallsyms lists, and how far each reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ppobserve.kernel.kallsyms import ranges
+
+REFILL = "page_pool_refill_alloc_cache"
+LISTED = f"""\
+0000000000000000 A fixed_percpu_data
+ffffffff81000000 T _stext
+ffffffff81000100 t {REFILL}
+ffffffff81000100 t alias_of_the_refill
+ffffffff81000230 T page_pool_destroy
+ffffffff81000300 t cloned.isra.0
+ffffffff81000400 t cloned.cold
+ffffffff81000500 D data
+ffffffff81000600 T last
+ffffffffc0000000 t in_a_module\t[veth]
+ffffffffc0000100 t {REFILL}_tail\t[veth]
+"""
+
+
+def look(tmp_path: Path, *names: str, text: str = LISTED) -> dict[str, tuple[int, int]]:
+    (tmp_path / "kallsyms").write_text(text)
+    return ranges(frozenset(names), tmp_path / "kallsyms")
+
+
+def test_a_function_ends_where_the_next_address_begins(tmp_path: Path) -> None:
+    assert look(tmp_path, REFILL, "page_pool_destroy") == {
+        REFILL: (0xFFFFFFFF81000100, 0xFFFFFFFF81000230),
+        "page_pool_destroy": (0xFFFFFFFF81000230, 0xFFFFFFFF81000300),
+    }
+
+
+@pytest.mark.parametrize("name", ["nothing", "cloned", "data", "in_a_module", "page_pool", "refill_alloc_cache"])
+def test_clones_data_modules_and_parts_of_names_are_no_functions(tmp_path: Path, name: str) -> None:
+    assert look(tmp_path, name) == {}
+
+
+def test_hidden_addresses_are_zeros(tmp_path: Path) -> None:
+    hidden = "".join(f"{0:016x} {line[17:]}\n" for line in LISTED.splitlines())
+    assert look(tmp_path, REFILL, text=hidden) == {REFILL: (0, 0)}
+
+
+def test_the_first_and_the_last_line_count_too(tmp_path: Path) -> None:
+    text = "ffffffff81000000 t first\nffffffff81000100 t last\n"
+    assert look(tmp_path, "first", "last", text=text)["first"] == (0xFFFFFFFF81000000, 0xFFFFFFFF81000100)
+    assert look(tmp_path, "last", text=text)["last"][0] == 0xFFFFFFFF81000100
+
+
+def test_a_kernel_without_kallsyms_lists_nothing(tmp_path: Path) -> None:
+    assert ranges(frozenset({REFILL}), tmp_path / "kallsyms") == {}

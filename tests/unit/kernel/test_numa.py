@@ -1,0 +1,49 @@
+"""Lists of CPUs and nodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppobserve.errors import KernelFactError
+from ppobserve.kernel.numa import parse_list, possible_cpus, possible_nodes
+
+
+def kernel_list(numbers: list[int]) -> str:
+    """As ``bitmap_print_to_pagebuf`` writes them: runs as first-last."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) + "\n"
+
+
+@given(st.sets(st.integers(0, 8191)).map(sorted))
+def test_a_list_comes_back(numbers: list[int]) -> None:
+    assert parse_list(kernel_list(numbers)) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("0\n", [0]), ("0-3,8\n", [0, 1, 2, 3, 8]), ("\n", []), ("1,3-4,7\n", [1, 3, 4, 7])]
+)
+def test_lists(text: str, numbers: list[int]) -> None:
+    assert parse_list(text) == numbers
+
+
+def test_there_are_as_many_numbers_as_the_highest_plus_one(tmp_path: Path) -> None:
+    (tmp_path / "possible").write_text("0-3,8\n")
+    assert (possible_cpus(tmp_path), possible_nodes(tmp_path)) == (9, 9)
+
+
+def test_a_kernel_without_numa_has_one_node(tmp_path: Path) -> None:
+    assert possible_nodes(tmp_path / "node") == 1
+
+
+def test_a_host_without_sysfs_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(KernelFactError, match="cannot read .*possible"):
+        possible_cpus(tmp_path)

@@ -1,0 +1,179 @@
+"""Which rung is taken on which kernel, what it can't count, and what an operator reads when none is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ppobserve.errors import NotObservable
+from ppobserve.model.features import POOL_RELEASE, REFILL, SLOW, STATE_HOLD, STATE_RELEASE, TRACEPOINTS, UPDATE_NID
+from ppobserve.model.metrics import counters
+from ppobserve.model.plan import LADDER, Level, Plan, Rung, make_plan
+from tests.unit.make import KERNEL, kernel
+
+NEW, OLD = SLOW
+HIDDEN = {REFILL: (0, 0), NEW: (0, 0)}
+
+
+def without(*names: str) -> frozenset[str]:
+    return frozenset(TRACEPOINTS) - set(names)
+
+
+def chosen(level: Level = Level.STANDARD, **changes: Any) -> Plan:
+    return make_plan(kernel(**changes), level)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rung", "because"),
+    [
+        ({}, Rung.FENTRY, ()),
+        ({"functions": {}}, Rung.KPROBE, (f"fentry: BTF has no {REFILL}",)),
+        ({"functions": {REFILL: 1}}, Rung.KPROBE, (f"fentry: BTF has no {NEW}",)),
+        ({"functions": {NEW: 2}}, Rung.KPROBE, (f"fentry: BTF has no {REFILL}",)),
+        ({"functions": {REFILL: 1, OLD: 2}, "symbols": {}}, Rung.FENTRY, ()),
+        ({"refusals": {"fentry": "EPERM"}}, Rung.KPROBE, ("fentry: EPERM",)),
+        ({"refusals": {"fentry": "E", "kprobe": "K"}}, Rung.TRACEPOINT, ("fentry: E", "kprobe: K")),
+        (
+            {"functions": {}, "symbols": {REFILL: (1, 2)}},
+            Rung.TRACEPOINT,
+            (f"fentry: BTF has no {REFILL}", f"kprobe: kallsyms has no {NEW}"),
+        ),
+        ({"functions": {}, "symbols": HIDDEN}, Rung.KPROBE, (f"fentry: BTF has no {REFILL}",)),
+        ({"root": False, "refusals": {}}, Rung.FENTRY, ()),
+    ],
+)
+def test_the_best_rung_that_this_kernel_allows(changes: dict[str, Any], rung: Rung, because: tuple[str, ...]) -> None:
+    plan = chosen(**changes)
+    assert plan.rung is rung
+    assert plan.hooks[0].because == because
+
+
+@pytest.mark.parametrize("rung", LADDER)
+@pytest.mark.parametrize("level", Level)
+def test_a_forced_rung_is_taken_without_excuses(rung: Rung, level: Level) -> None:
+    plan = make_plan(KERNEL, level, forced=rung)
+    assert (plan.rung, plan.level) == (rung, level)
+    assert not any(hook.because for hook in plan.hooks)
+
+
+@pytest.mark.parametrize(
+    ("rung", "changes", "sentence"),
+    [
+        (Rung.FENTRY, {"functions": {}}, f"cannot use the fentry rung: BTF has no {REFILL}"),
+        (Rung.FENTRY, {"refusals": {"fentry": "EPERM"}}, "cannot use the fentry rung: EPERM"),
+        (Rung.KPROBE, {"symbols": {}}, f"cannot use the kprobe rung: kallsyms has no {REFILL}"),
+        (Rung.KPROBE, {"refusals": {"kprobe": "no kprobes"}}, "cannot use the kprobe rung: no kprobes"),
+        (Rung.TRACEPOINT, {"symbols": {}}, f"cannot use the tracepoint rung: kallsyms has no {REFILL}"),
+        (Rung.TRACEPOINT, {"symbols": HIDDEN}, "kernel.kptr_restrict"),
+        (Rung.TRACEPOINT, {"tracepoints": without(STATE_HOLD)}, f"the kernel has no tracepoint {STATE_HOLD}"),
+        (Rung.FENTRY, {"tracepoints": without(POOL_RELEASE)}, f"the kernel has no tracepoint {POOL_RELEASE}"),
+    ],
+)
+def test_a_forced_rung_that_is_refused_says_why(rung: Rung, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(NotObservable) as caught:
+        make_plan(kernel(**changes), Level.STANDARD, forced=rung)
+    assert sentence in str(caught.value)
+
+
+def test_a_rung_that_failed_to_attach_falls_to_the_next() -> None:
+    plan = make_plan(KERNEL, Level.STANDARD, failed={Rung.FENTRY: "-EBUSY"})
+    assert (plan.rung, plan.hooks[0].because) == (Rung.KPROBE, ("fentry: -EBUSY",))
+    plan = make_plan(KERNEL, Level.STANDARD, failed={Rung.FENTRY: "-EBUSY", Rung.KPROBE: "-EINVAL"})
+    assert (plan.rung, plan.hooks[0].because) == (Rung.TRACEPOINT, ("fentry: -EBUSY", "kprobe: -EINVAL"))
+
+
+def test_when_every_rung_failed_each_reason_and_lockdown_are_told() -> None:
+    failed = {rung: f"no {rung.value} today" for rung in Rung}
+    with pytest.raises(NotObservable) as caught:
+        make_plan(kernel(lockdown="confidentiality"), Level.STANDARD, failed=failed)
+    told = str(caught.value)
+    assert "refused" in told.splitlines()[0]
+    for words in ("no fentry today", "no kprobe today", "no tracepoint today", "lockdown: confidentiality"):
+        assert words in told
+
+
+def test_addresses_hidden_from_a_user_who_is_not_root_are_no_reason_against_the_tracepoints() -> None:
+    plan = chosen(functions={}, root=False, symbols={REFILL: (0, 0)}, refusals={})
+    assert plan.rung is Rung.TRACEPOINT
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"no_btf": "this kernel has no type information"}, "CONFIG_DEBUG_INFO_BTF=y"),
+        ({"offsets": {}, "tracepoints": frozenset()}, "this kernel has no page_pool"),
+        ({"offsets": {k: v for k, v in KERNEL.offsets.items() if k != "PP_NID"}}, "lack page_pool.p.nid"),
+        ({"offsets": {k: v for k, v in KERNEL.offsets.items() if k != "PAGE_FLAGS"}}, "lack page.flags"),
+        ({"tracepoints": without(STATE_RELEASE)}, f"the kernel has no tracepoint {STATE_RELEASE}"),
+    ],
+)
+def test_what_cannot_be_observed_is_a_sentence(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(NotObservable) as caught:
+        chosen(**changes)
+    assert words in str(caught.value)
+    assert caught.value.exit_status == 1
+
+
+@pytest.mark.parametrize("name", ["PP_NAPI", "PP_SLOW_NETDEV", "PP_USER_ID"])
+def test_a_member_that_older_kernels_lack_is_not_missed(name: str) -> None:
+    offsets = {other: offset for other, offset in KERNEL.offsets.items() if other != name}
+    assert chosen(offsets=offsets).rung is Rung.FENTRY
+
+
+HOOKS = {
+    (Rung.FENTRY, Level.LEAN): ["refill", "slow", "release"],
+    (Rung.FENTRY, Level.STANDARD): ["refill", "slow", "release", "return", "update_nid"],
+    (Rung.KPROBE, Level.LEAN): ["refill", "slow", "release"],
+    (Rung.KPROBE, Level.STANDARD): ["refill", "slow", "release", "return", "update_nid"],
+    (Rung.TRACEPOINT, Level.LEAN): ["hold", "release", "return"],
+    (Rung.TRACEPOINT, Level.STANDARD): ["hold", "release", "return", "update_nid"],
+}
+
+
+@pytest.mark.parametrize(("rung", "level"), HOOKS)
+def test_hooks(rung: Rung, level: Level) -> None:
+    plan = make_plan(KERNEL, level, forced=rung)
+    assert [hook.name for hook in plan.hooks] == HOOKS[rung, level]
+    assert set(plan.unavailable) == ({"refill"} if rung is Rung.TRACEPOINT else set())
+
+
+@pytest.mark.parametrize(("rung", "level"), HOOKS)
+def test_what_a_plan_counts(rung: Rung, level: Level) -> None:
+    counted = {metric.name for metric in counters(make_plan(KERNEL, level, forced=rung))}
+    assert {"numa_mismatch_pages", "slow_refills", "pages_held", "pages_returned"} <= counted
+    assert ("refill_batch_pages" in counted) is ("refill_misses" in counted) is (rung is not Rung.TRACEPOINT)
+    assert ("nid_updates" in counted) is (level is Level.STANDARD)
+
+
+def test_the_slow_path_is_hooked_by_its_name_on_this_kernel() -> None:
+    plan = chosen(functions={REFILL: 1, OLD: 2}, symbols={})
+    assert [hook.symbol for hook in plan.hooks if hook.name == "slow"] == [OLD]
+
+
+def test_a_kernel_without_nid_updates_is_observed_without_them() -> None:
+    assert not chosen(tracepoints=without(UPDATE_NID)).has("update_nid")
+
+
+def test_refills_cost_less_by_fentry_than_by_kprobe() -> None:
+    fentry, kprobe = (make_plan(KERNEL, Level.LEAN, forced=rung) for rung in (Rung.FENTRY, Rung.KPROBE))
+    for cheap, dear in zip(fentry.hooks[:2], kprobe.hooks[:2], strict=True):
+        assert (cheap.name, cheap.cost_ns < dear.cost_ns) == (dear.name, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        ({"functions": {}}, "CONFIG_DEBUG_INFO_BTF=y"),
+        ({"refusals": {"fentry": "E", "kprobe": "CONFIG_KPROBES is off"}}, "CONFIG_KPROBES=y"),
+        ({"refusals": {"fentry": "E", "kprobe": "K"}, "lockdown": "integrity"}, "lockdown: integrity"),
+    ],
+)
+def test_the_fix_is_the_one_thing_that_would_let_a_better_rung_in(changes: dict[str, Any], words: str) -> None:
+    fix = chosen(**changes).hooks[0].fix
+    assert words in fix if words else not fix
+
+
+def test_the_refill_size_is_half_of_this_kernel_s_cache() -> None:
+    assert chosen(cache_pages=32).hooks[0].event == "16-page refill"
