@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from ppobserve import __version__
 from ppobserve.model.fold import Cardinality, Group, fold, label_names
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
+from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State, delta, gather_ended
 
@@ -27,6 +28,9 @@ class Watched(Protocol):
 
     def hooks_attached(self) -> Mapping[str, bool]:
         """Every hook of the plan, and whether it is attached."""
+
+    def hooks_missed(self) -> Mapping[str, int]:
+        """Every hook of the plan, and the events that the kernel did not show to it."""
 
 
 class PoolCollector(Collector):
@@ -49,7 +53,8 @@ class PoolCollector(Collector):
             snapshot = self._seen(self._source.read())
         seconds = time.perf_counter() - begin
         yield from families(snapshot, self._cardinality)
-        yield from self_families(snapshot, self._source.hooks_attached(), seconds)
+        yield from self_families(snapshot, seconds)
+        yield from hook_families(snapshot.plan, self._source)
 
     def _seen(self, snapshot: Snapshot) -> Snapshot:
         """With a series a pool, ended pools show only what no series of their own has shown before they ended.
@@ -129,19 +134,24 @@ def _info_family(samples: Iterable[PoolSample]) -> Family:
     return family
 
 
-def self_families(snapshot: Snapshot, hooks: Mapping[str, bool], seconds: float) -> Iterator[Family]:
+def self_families(snapshot: Snapshot, seconds: float) -> Iterator[Family]:
     """The families about ppobserve itself."""
     plan = snapshot.plan
     live = sum(sample.pool.state is not State.ENDED for sample in snapshot.pools)
     build = (__version__, snapshot.kernel, plan.level.value, plan.rung.value)
     yield _self("build_info", [(build, 1)])
-    yield _self(
-        "hook_attached", [((h.name, h.rung.value, h.symbol), int(hooks.get(h.name, False))) for h in plan.hooks]
-    )
     yield _self("pools_tracked", [((), live)])
     yield _self("pools_dropped", [((), snapshot.tables.pools_dropped)])
     yield _self("events_dropped", [((), snapshot.tables.slots_dropped)])
     yield _self("scrape_seconds", [((), seconds)])
+
+
+def hook_families(plan: Plan, source: Watched) -> Iterator[Family]:
+    """The families about the hooks of the plan."""
+    attached = source.hooks_attached()
+    hooks = [((hook.name, hook.rung.value, hook.symbol), int(attached.get(hook.name, False))) for hook in plan.hooks]
+    yield _self("hook_attached", hooks)
+    yield _self("hook_missed", [((name,), missed) for name, missed in source.hooks_missed().items()])
 
 
 def _self(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:

@@ -46,6 +46,10 @@ class Health:
         """Every hook, and whether it is attached."""
         return dict(self._source.hooks_attached())
 
+    def hooks_missed(self) -> dict[str, int]:
+        """Every hook, and the events that it was not shown."""
+        return dict(self._source.hooks_missed())
+
     def problems(self) -> list[str]:
         """What is wrong, as sentences; empty while every hook is attached and the last read worked."""
         if time.monotonic() - self._read_at > MAX_AGE:

@@ -74,6 +74,7 @@ POOL_METRICS = (
 SELF_METRICS = (
     Metric("build_info", "gauge", "Always 1; the labels tell what is running.", ("version", "kernel", "level", "rung")),
     Metric("hook_attached", "gauge", "1 while the hook is attached.", ("hook", "kind", "symbol")),
+    Metric("hook_missed", "counter", "Events that the kernel did not show to the hook's program.", ("hook",)),
     Metric("pools_tracked", "gauge", "Pools that are being counted."),
     Metric("pools_dropped", "counter", "Pools that are not counted because the table of pools was full."),
     Metric(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from types import TracebackType
 
 from ppobserve.errors import NotObservable
+from ppobserve.kernel import bpf
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Hook, Level, Plan, Rung, make_plan
 from ppobserve.probe import abi, child, source
@@ -42,6 +43,11 @@ class Attached:
             hook.name: all(_holds(self.fds.get(f"link:{item['function']}", -1)) for item in pieces(hook))
             for hook in self.plan.hooks
         }
+
+    def hooks_missed(self) -> dict[str, int]:
+        """Every hook of the plan: how often the kernel skipped one of its programs."""
+        programs = {hook.name: [self.program(item["function"]) for item in pieces(hook)] for hook in self.plan.hooks}
+        return {name: sum(bpf.program_statistics(fd).misses for fd in fds) for name, fds in programs.items()}
 
     def close(self) -> None:
         """Detach everything."""

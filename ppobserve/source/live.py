@@ -47,6 +47,10 @@ class Live:
         """Every hook of the plan: is each of its programs still attached?"""
         return self._attached.hooks_attached()
 
+    def hooks_missed(self) -> Mapping[str, int]:
+        """Every hook of the plan: how often the kernel skipped one of its programs."""
+        return self._attached.hooks_missed()
+
     def close(self) -> None:
         """Detach everything."""
         with self._lock:
