@@ -31,6 +31,8 @@ class Btf:
     def __init__(self, blob: bytes) -> None:
         self._words, self._strings = _sections(blob)
         self._starts = _type_starts(self._words)
+        self._asked: set[str] = set()
+        self._found: dict[tuple[int, str], int] = {}
 
     def name(self, offset: int) -> str:
         """The string at *offset* of the string section."""
@@ -38,20 +40,27 @@ class Btf:
 
     def find(self, name: str, kind: int) -> int:
         """The id of the type called *name*; LookupError when there is none."""
-        for index in self._named(frozenset({name}), kind):
+        self.look_up(frozenset({name}))
+        if index := self._found.get((kind, name), 0):
             return index
         raise LookupError(name)
 
     def names(self, wanted: frozenset[str], kind: int) -> dict[str, int]:
         """Which of *wanted* exist with this *kind*, and their ids."""
-        return {self.name(self._words[self._starts[index]]): index for index in self._named(wanted, kind)}
+        self.look_up(wanted)
+        return {name: index for name in wanted if (index := self._found.get((kind, name), 0))}
 
-    def _named(self, wanted: frozenset[str], kind: int) -> Iterator[int]:
-        offsets = {offset for name in wanted for offset in self._string_offsets(name)}
-        words = self._words
+    def look_up(self, wanted: frozenset[str]) -> None:
+        """Find these names, of every kind, in one pass over all types: asking for many at once is asking once."""
+        new = wanted - self._asked
+        if not new:
+            return
+        self._asked |= new
+        offsets = {offset: name for name in new for offset in self._string_offsets(name)}
+        words, found = self._words, self._found
         for index, at in enumerate(self._starts):
-            if index and words[at] in offsets and words[at + 1] >> 24 & 0x1F == kind:
-                yield index
+            if words[at] in offsets and index:
+                found.setdefault((words[at + 1] >> 24 & 0x1F, offsets[words[at]]), index)
 
     def _string_offsets(self, name: str) -> Iterator[int]:
         """Every place where the whole string stands; more than one in a blob that was not deduplicated."""

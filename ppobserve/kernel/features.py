@@ -16,6 +16,9 @@ CPUINFO = Path("/proc/cpuinfo")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
 FUNCTIONS = frozenset({REFILL, *SLOW})
 
+_TYPEDEFS = frozenset(f"btf_trace_{name}" for name in TRACEPOINTS)
+_STRUCTS = frozenset({"zonelist", "zone_type", *(path.split(".")[0] for path in OFFSETS.values())})
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -65,9 +68,11 @@ def lockdown(path: Path = LOCKDOWN) -> str:
 
 def _types(path: Path) -> tuple[btf.Btf | None, str]:
     try:
-        return btf.load(path), ""
+        types = btf.load(path)
     except KernelFactError as error:
         return None, error.what
+    types.look_up(FUNCTIONS | _TYPEDEFS | _STRUCTS)
+    return types, ""
 
 
 def _offsets(types: btf.Btf, paths: Mapping[str, str]) -> dict[str, int]:
@@ -99,7 +104,7 @@ def _nodes_shift(types: btf.Btf | None) -> int:
 
 def _tracepoints(types: btf.Btf | None) -> Iterable[str]:
     """Every tracepoint has a typedef ``btf_trace_NAME`` (include/trace/bpf_probe.h)."""
-    found = types.names(frozenset(f"btf_trace_{name}" for name in TRACEPOINTS), btf.TYPEDEF) if types else {}
+    found = types.names(_TYPEDEFS, btf.TYPEDEF) if types else {}
     return (name.removeprefix("btf_trace_") for name in found)
 
 
