@@ -1,0 +1,64 @@
+"""The wheel, as someone would install it: it carries the kernel side, and works away from the source tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+
+
+def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    words = list(map(str, command))
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    built = run(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
+    assert built.returncode == 0, built.stderr
+    (made,) = folder.glob("ppobserve-*.whl")
+    return made
+
+
+def test_wheel_carries_every_bpf_source(wheel: Path) -> None:
+    sources = {f"ppobserve/_bpf/{path.relative_to(ROOT / 'bpf')}" for path in (ROOT / "bpf").rglob("*.[ch]")}
+    assert len(sources) > 15
+    assert sources <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_installed_wheel_checks_and_counts(wheel: Path, tmp_path: Path, live: None) -> None:
+    site = tmp_path / "site"
+    installed = run(*PIP, "install", "--target", site, wheel, cwd=tmp_path)
+    assert installed.returncode == 0, installed.stderr
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    command = (sys.executable, "-m", "ppobserve.cli.main")
+    where = run(sys.executable, "-c", "import ppobserve; print(ppobserve.__file__)", cwd=tmp_path, env=env)
+    assert where.stdout.startswith(str(site))
+    check = run(*command, "check", cwd=tmp_path, env=env)
+    assert check.returncode == 0, check.stderr
+    assert check.stdout.endswith("observable: yes\n")
+    top = run(*command, "top", "--once", "--json", "0.05", cwd=tmp_path, env=env)
+    assert top.returncode == 0, top.stderr
+    assert json.loads(top.stdout)["schema"] == 1
+
+
+def test_wheel_without_its_bpf_sources_says_so(wheel: Path, tmp_path: Path, live: None) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path, [name for name in archive.namelist() if "/_bpf/" not in name])
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    check = run(
+        sys.executable, "-m", "ppobserve.cli.main", "check", cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert check.returncode == 1
+    assert "the BPF sources are missing" in check.stdout
+    assert "reinstall ppobserve" in check.stdout
