@@ -166,8 +166,7 @@ def _alloc_hooks(features: Features, rung: Rung, because: tuple[str, ...]) -> tu
         return (Hook("hold", rung, STATE_HOLD, TRACEPOINT_NS, "page held", because, _fix(features, rung)),)
     entry, leave = (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
     slow = leave if rung is Rung.FENTRY else entry + leave
-    refill = f"{features.refill_pages}-page refill"
     return (
-        Hook("refill", rung, REFILL, entry + leave, refill, because, _fix(features, rung)),
-        Hook("slow", rung, features.slow_function, slow, f"slow {refill}", because, _fix(features, rung)),
+        Hook("refill", rung, REFILL, entry + leave, "refill", because, _fix(features, rung)),
+        Hook("slow", rung, features.slow_function, slow, "slow refill", because, _fix(features, rung)),
     )
