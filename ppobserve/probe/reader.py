@@ -41,7 +41,7 @@ class Reader:
             before = self._read_ledger()
             samples = self._samples()
             after = self._read_ledger()
-            if before.folds_begun == after.folds_done:
+            if before.folds_done == after.folds_begun:  # none was under way at first, and none has begun
                 return samples, Tables(after.pools_dropped, after.slots_dropped)
         raise ReadError(
             f"pools ended faster than they could be read, {_TRIES} times in a row",
@@ -128,11 +128,12 @@ def _returned(released: int, numa: int) -> Series:
 
 def _pool(index: int, raw: abi.Pool) -> Pool:
     """Identity of an entry. Before kernel commit f17c69649c69 ("net: page_pool: id the page pools", 6.8) pools have no
-    id: then the entry and the second of its first sight make one."""
+    id: then the entry and the millisecond of its first sight make one. (The kernel side uses an entry again at once.)
+    """
     ended = raw.owner & 1
     state = State.ENDED if ended else State.DETACHED if raw.detached_ns else State.LIVE
     return Pool(
-        id=ENDED_ID if ended else str(raw.id) if raw.id else f"{index}-{raw.seen_ns // 10**9}",
+        id=ENDED_ID if ended else str(raw.id) if raw.id else f"{index}-{raw.seen_ns // 10**6:x}",
         netdev=raw.netdev.decode(errors="replace"),
         netns=raw.netns,
         ifindex=raw.ifindex,
