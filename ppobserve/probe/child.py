@@ -26,48 +26,46 @@ def ask(
 ) -> tuple[dict[str, Any], list[int]]:
     """The child's reply and the descriptors that came with it.
 
-    LoaderError when it crashed, or took longer than *seconds*; then it is killed. A reply that is itself an error is
-    given back with what the child wrote to its standard error, the verifier's words among it, as ``log``.
+    LoaderError when it could not be started, crashed, wrote nonsense, or took longer than *seconds*; then it is killed.
+    A reply that is itself an error is given back with what the child wrote to its standard error, the verifier's words
+    among it, as ``log``.
     """
     ours, theirs = socket.socketpair()
-    with ours, tempfile.TemporaryFile() as written:
+    with ours, tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as written:
+        asked.write(json.dumps(request).encode())  # a file: a pipe would wait for a child that does not read
+        asked.seek(0)
         with theirs:
-            child = _start([*command, str(theirs.fileno())], theirs, written)
+            child = _start([*command, str(theirs.fileno())], theirs, asked, written)
         try:
-            _request(child, request)
-            reply, fds = _reply(ours, seconds)
+            text, fds = _reply(ours, seconds)
         finally:
             child.kill()
             status = child.wait()
         log = _tail(written)
-    if not reply:
+    if not text:
         raise LoaderError(f"the BCC loader ended without an answer (exit status {status})", because=log)
-    return {"log": log, **reply}, fds
+    return {"log": log, **_parsed(text, fds, log)}, fds
 
 
-def _start(command: Sequence[str], channel: socket.socket, written: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], channel: socket.socket, asked: IO[bytes], written: IO[bytes]
+) -> subprocess.Popen[bytes]:
     package = str(Path(ppobserve.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    return subprocess.Popen(
-        command,
-        pass_fds=[channel.fileno()],
-        stdin=subprocess.PIPE,
-        stdout=written,
-        stderr=written,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-
-
-def _request(child: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
-    assert child.stdin
     try:
-        with child.stdin as pipe:
-            pipe.write(json.dumps(request).encode())
-    except BrokenPipeError:
-        pass  # it died before it read: the missing reply tells
+        return subprocess.Popen(
+            command,
+            pass_fds=[channel.fileno()],
+            stdin=asked,
+            stdout=written,
+            stderr=written,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    except OSError as error:
+        raise LoaderError(f"cannot start the BCC loader {command[0]}: {error.strerror}") from None
 
 
-def _reply(channel: socket.socket, seconds: float) -> tuple[dict[str, Any], list[int]]:
+def _reply(channel: socket.socket, seconds: float) -> tuple[bytes, list[int]]:
     channel.settimeout(seconds)
     try:
         text, fds, _, _ = socket.recv_fds(channel, _REPLY_BYTES, _MAX_FDS)
@@ -76,7 +74,19 @@ def _reply(channel: socket.socket, seconds: float) -> tuple[dict[str, Any], list
             f"the BCC loader did not finish within {seconds:.0f} s, and was ended",
             fix="look at the machine's load and memory: compiling takes 110 MiB and less than a second on an idle core",
         ) from None
-    return (json.loads(text) if text else {}), list(fds)
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    return text, list(fds)
+
+
+def _parsed(text: bytes, fds: Sequence[int], log: str) -> dict[str, Any]:
+    """The reply's JSON object; LoaderError, and the descriptors closed, when it is none."""
+    try:
+        return dict(json.loads(text))
+    except (TypeError, ValueError):
+        for fd in fds:
+            os.close(fd)
+        raise LoaderError("the BCC loader answered with something else than a reply", because=log) from None
 
 
 def _tail(written: IO[bytes]) -> str:
