@@ -13,9 +13,9 @@ FIX = "apt install python3-bpfcc  (dnf: python3-bcc, pacman: python-bcc), for th
 def require_bcc() -> None:
     """LoaderError when the module ``bcc`` is missing, or is another project's."""
     spec = find_spec("bcc")
-    if spec is None:
+    if spec is None or spec.origin is None:  # a folder of that name, with no module in it, is no module
         raise no_bcc("No module named 'bcc'")
-    folder = Path(spec.origin or "").parent
+    folder = Path(spec.origin).parent
     if not (folder / "libbcc.py").is_file():
         raise wrong_bcc(f"{folder} has no libbcc.py")
 
