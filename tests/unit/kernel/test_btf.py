@@ -201,7 +201,7 @@ def test_a_kernel_without_btf_names_the_option(tmp_path: Path) -> None:
 
 
 def test_btf_that_cannot_be_read_says_so(tmp_path: Path) -> None:
-    with pytest.raises(KernelFactError, match="cannot read .*Is a directory"):
+    with pytest.raises(KernelFactError, match=r"cannot read .*Is a directory"):
         btf.load(tmp_path)
 
 

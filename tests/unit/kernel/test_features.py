@@ -36,7 +36,7 @@ def add_struct(blob: Blob, name: str, members: dict[str, dict], places: dict[str
 
 
 def kernel_blob() -> tuple[Blob, dict[str, int]]:
-    """BTF of a kernel with everything: pools of 128 cached pages, 1024 nodes, and the offsets as they should be read."""
+    """BTF of a kernel with everything: pools of 128 cached pages, 1024 nodes; and the offsets to be read."""
     blob, places = Blob(), dict[str, int]()
     integer = blob.integer()
     tree = structs()

@@ -45,5 +45,5 @@ def test_a_kernel_without_numa_has_one_node(tmp_path: Path) -> None:
 
 
 def test_a_host_without_sysfs_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(KernelFactError, match="cannot read .*possible"):
+    with pytest.raises(KernelFactError, match=r"cannot read .*possible"):
         possible_cpus(tmp_path)

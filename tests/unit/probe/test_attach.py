@@ -1,0 +1,153 @@
+"""From a plan to attached programs, with a loader child that answers as the test likes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from ppobserve.errors import LoaderError, NotObservable
+from ppobserve.model.features import REFILL, SLOW
+from ppobserve.model.plan import Level, Rung
+from ppobserve.probe import attach, child
+from ppobserve.probe.attach import Attached
+from tests.unit.make import KERNEL, kernel
+
+Answer = tuple[dict[str, Any], list[int]]
+RUNG_OF = {"fexit": Rung.FENTRY, "kretprobe": Rung.KPROBE, "raw_tracepoint": Rung.TRACEPOINT}
+
+
+class Loader:
+    """Stands for ``child.ask``: refuses some rungs, attaches the others to event descriptors."""
+
+    def __init__(self, refused: Mapping[Rung, str], kind: str = "refused", log: str = "") -> None:
+        self.refused, self.kind, self.log = refused, kind, log
+        self.asked: list[tuple[Rung, float]] = []
+        self.requests: list[Mapping[str, Any]] = []
+
+    def __call__(self, request: Mapping[str, Any], seconds: float) -> Answer:
+        rung = RUNG_OF[request["attach"][0]["kind"]]
+        self.asked.append((rung, seconds))
+        self.requests.append(request)
+        if rung in self.refused:
+            return {"error": self.refused[rung], "kind": self.kind, "log": self.log}, []
+        names = [f"map:{name}" for name in request["maps"]] + ["program:sample_pool"]
+        names += [f"link:{item['function']}" for item in request["attach"]]
+        return {"fds": names, "log": ""}, [os.eventfd(0) for _ in names]
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loader]:
+    def install(refused: Mapping[Rung, str] | None = None, **how: str) -> Loader:
+        fake = Loader(refused or {}, **how)
+        monkeypatch.setattr(child, "ask", fake)
+        return fake
+
+    return install
+
+
+def test_the_best_rung_is_asked_for_and_nothing_is_said(loader: Callable[..., Loader]) -> None:
+    fake = loader()
+    with attach.attach(KERNEL, Level.STANDARD) as attached:
+        assert (attached.plan.rung, attached.log) == (Rung.FENTRY, ())
+        assert fake.asked == [(Rung.FENTRY, 30)]
+        assert len({attached.map("pools"), attached.map("slots"), attached.program("sample_pool")}) == 3
+
+
+def test_an_emulated_cpu_has_two_minutes(loader: Callable[..., Loader]) -> None:
+    fake = loader()
+    attach.attach(kernel(emulated=True), Level.LEAN).close()
+    assert fake.asked == [(Rung.FENTRY, 120)]
+
+
+def test_a_rung_that_does_not_hold_falls_to_the_next_and_says_so(loader: Callable[..., Loader]) -> None:
+    fake = loader({Rung.FENTRY: "cannot attach fexit", Rung.KPROBE: "cannot attach kprobe"}, log="errno 13")
+    with attach.attach(KERNEL, Level.STANDARD) as attached:
+        assert [rung for rung, _ in fake.asked] == [Rung.FENTRY, Rung.KPROBE, Rung.TRACEPOINT]
+        assert attached.plan.rung is Rung.TRACEPOINT
+        told = "\n".join(attached.log)
+        assert told.count("did not hold") == 2
+        assert "cannot attach fexit" in told and "cannot attach kprobe" in told and "errno 13" in told
+        assert "cannot attach fexit" in attached.plan.hooks[0].because[0]
+
+
+def test_a_forced_rung_does_not_fall(loader: Callable[..., Loader]) -> None:
+    fake = loader({Rung.KPROBE: "cannot attach kprobe"})
+    with pytest.raises(NotObservable, match="cannot use the kprobe rung: cannot attach kprobe"):
+        attach.attach(KERNEL, Level.STANDARD, forced=Rung.KPROBE)
+    assert [rung for rung, _ in fake.asked] == [Rung.KPROBE]
+
+
+def test_when_no_rung_holds_every_reason_is_told(loader: Callable[..., Loader]) -> None:
+    loader({rung: f"{rung.value} said no" for rung in Rung})
+    with pytest.raises(NotObservable) as caught:
+        attach.attach(KERNEL, Level.STANDARD)
+    assert all(f"{rung.value} said no" in str(caught.value) for rung in Rung)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("no_bcc", "the Python module bcc is missing"), ("wrong_bcc", "another project's package called bcc")],
+)
+def test_without_bcc_no_rung_is_tried_in_vain(loader: Callable[..., Loader], kind: str, words: str) -> None:
+    fake = loader({rung: "why" for rung in Rung}, kind=kind)
+    with pytest.raises(LoaderError, match=words) as caught:
+        attach.attach(KERNEL, Level.STANDARD)
+    assert len(fake.asked) == 1
+    assert all(name in caught.value.fix for name in ("apt", "dnf", "pacman"))
+
+
+def test_who_is_not_root_is_told_before_anything_is_compiled(loader: Callable[..., Loader]) -> None:
+    fake = loader()
+    with pytest.raises(NotObservable, match="needs root") as caught:
+        attach.attach(kernel(root=False), Level.STANDARD)
+    assert (fake.asked, caught.value.fix) == ([], "run it with sudo")
+
+
+@pytest.mark.parametrize(
+    ("rung", "attached"),
+    [
+        (Rung.FENTRY, [("fexit", REFILL), ("fentry", REFILL), ("fexit", SLOW[0])]),
+        (Rung.KPROBE, [("kretprobe", REFILL), ("kprobe", REFILL), ("kretprobe", SLOW[0]), ("kprobe", SLOW[0])]),
+        (Rung.TRACEPOINT, [("raw_tracepoint", "page_pool_state_hold")]),
+    ],
+)
+def test_exits_are_attached_before_entries(
+    loader: Callable[..., Loader], rung: Rung, attached: list[tuple[str, str]]
+) -> None:
+    """An entry without its exit would leave a refill open."""
+    fake = loader()
+    attach.attach(KERNEL, Level.STANDARD, forced=rung).close()
+    items = [(item["kind"], item["event"]) for item in fake.requests[0]["attach"]]
+    assert items[: len(attached)] == attached
+    assert {kind for kind, _ in items[len(attached) :]} == {"raw_tracepoint"}
+
+
+def test_a_hook_counts_as_lost_when_one_of_its_programs_is(loader: Callable[..., Loader]) -> None:
+    loader()
+    attached = attach.attach(KERNEL, Level.STANDARD, forced=Rung.KPROBE)
+    assert set(attached.hooks_attached().values()) == {True}
+    os.close(attached.fds["link:refill_exit"])
+    lost = [name for name, there in attached.hooks_attached().items() if not there]
+    assert lost == ["refill"]
+    attached.fds = {name: fd for name, fd in attached.fds.items() if name != "link:refill_exit"}
+    attached.close()
+
+
+def test_a_descriptor_that_became_a_file_holds_no_hook(loader: Callable[..., Loader]) -> None:
+    loader()
+    with attach.attach(KERNEL, Level.STANDARD) as attached, open(os.devnull) as file:
+        os.dup2(file.fileno(), attached.fds["link:page_returned"])
+        assert attached.hooks_attached()["return"] is False
+
+
+def test_closing_detaches_everything_and_twice_is_harmless(loader: Callable[..., Loader]) -> None:
+    loader()
+    attached: Attached = attach.attach(KERNEL, Level.STANDARD)
+    attached.close()
+    assert not any(attached.hooks_attached().values())
+    with open(os.devnull) as newcomer:
+        attached.close()
+        os.fstat(newcomer.fileno())

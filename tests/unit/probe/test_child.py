@@ -1,0 +1,119 @@
+"""The loader child, whatever becomes of it: a reply or a sentence, and neither process nor descriptor left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ppobserve.errors import LoaderError
+from ppobserve.probe.child import ask
+
+CHANNEL = "import json, os, socket, sys, time; channel = socket.socket(fileno=int(sys.argv[1])); "
+READ = CHANNEL + "request = json.load(sys.stdin); "
+
+
+def acting(code: str) -> tuple[str, ...]:
+    """A child that runs *code* in place of the loader."""
+    return (sys.executable, "-I", "-S", "-c", code)
+
+
+def descriptors() -> set[tuple[str, str]]:
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            found.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
+        except FileNotFoundError:
+            continue  # the one that listed the folder
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    before = descriptors()
+    yield
+    assert descriptors() == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_request_arrives_and_the_reply_comes_back() -> None:
+    reply, fds = ask(
+        {"text": "int x;"}, 30, acting(READ + "channel.send(json.dumps({'fds': [request['text']]}).encode())")
+    )
+    assert (reply["fds"], fds) == (["int x;"], [])
+
+
+def test_descriptors_arrive() -> None:
+    code = READ + 'r, w = os.pipe(); os.write(w, b\'97\'); socket.send_fds(channel, [b\'{"fds": ["r", "w"]}\'], [r, w])'
+    reply, fds = ask({}, 30, acting(code))
+    assert reply["fds"] == ["r", "w"]
+    assert os.read(fds[0], 7) == b"97"
+    for fd in fds:
+        os.close(fd)
+
+
+def test_descriptors_are_not_passed_on_to_programs_that_this_process_starts() -> None:
+    _, fds = ask({}, 30, acting(READ + 'socket.send_fds(channel, [b\'{"fds": ["in"]}\'], [0])'))
+    assert [os.get_inheritable(fd) for fd in fds] == [False]
+    os.close(fds[0])
+
+
+def test_an_error_comes_with_the_last_lines_that_the_child_wrote() -> None:
+    code = READ + (
+        "print(*range(97), sep='\\n', file=sys.stderr, flush=True); "
+        "channel.send(json.dumps({'error': 'no', 'kind': 'refused'}).encode())"
+    )
+    reply, _ = ask({}, 30, acting(code))
+    assert (reply["error"], reply["kind"]) == ("no", "refused")
+    assert reply["log"].split() == [str(line) for line in range(85, 97)]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("raise SystemExit(7)", "7"),
+        (READ + "raise SystemExit(7)", "7"),
+        (READ + "os.abort()", "-6"),
+        (READ + "os.kill(os.getpid(), 9)", "-9"),
+    ],
+)
+def test_a_crash_is_a_sentence_with_its_exit_status(code: str, status: str) -> None:
+    with pytest.raises(LoaderError, match=rf"ended without an answer \(exit status {status}\)"):
+        ask({"text": "x" * 99991}, 30, acting(code))
+
+
+def test_a_crash_tells_what_the_child_said() -> None:
+    with pytest.raises(LoaderError) as caught:
+        ask({}, 30, acting(READ + "raise RuntimeError('out of memory')"))
+    assert "RuntimeError: out of memory" in caught.value.because
+
+
+def test_a_program_that_cannot_be_started_is_a_sentence() -> None:
+    with pytest.raises(LoaderError, match="cannot start the BCC loader"):
+        ask({}, 30, ["/nonexistent/python3"])
+
+
+@pytest.mark.parametrize("reply", [b"Segmentation fault", b"[1, 2]", b"7", b"{", b"\xff\xfe"])
+def test_garbage_is_a_sentence(reply: bytes) -> None:
+    with pytest.raises(LoaderError, match="answered with something else than a reply"):
+        ask({}, 30, acting(READ + f"channel.send({reply!r})"))
+
+
+def test_descriptors_that_come_with_garbage_are_closed() -> None:
+    with pytest.raises(LoaderError):
+        ask({}, 30, acting(READ + "socket.send_fds(channel, [b'{'], [0, 1])"))
+
+
+@pytest.mark.parametrize("code", [READ, CHANNEL])
+@pytest.mark.parametrize("size", [7, 499979])
+def test_a_child_that_hangs_is_ended(tmp_path: Path, code: str, size: int) -> None:
+    """Also one that never reads a request that is larger than a pipe."""
+    note = tmp_path / "pid"
+    hanging = code + f"open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    with pytest.raises(LoaderError, match="did not finish within"):
+        ask({"text": "x" * size}, 0.3, acting(hanging))
+    assert not note.exists() or not os.path.exists(f"/proc/{note.read_text()}")

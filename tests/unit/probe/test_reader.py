@@ -1,0 +1,253 @@
+"""What the kernel side counted, read from tables that this test fills in place of a kernel."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ppobserve.errors import ReadError
+from ppobserve.kernel import bpf
+from ppobserve.model.plan import Level, Rung
+from ppobserve.model.series import Histogram, total
+from ppobserve.model.snapshot import PoolSample, State
+from ppobserve.probe import abi
+from ppobserve.probe.attach import Attached
+from ppobserve.probe.reader import UNKNOWN, Reader
+from tests.unit.make import plan
+
+POOL, OTHER, GROUP, REST = 0xFFFF888000000000, 0xFFFF888000001000, (4026531840 << 32) | 7 << 1 | 1, 1
+SIZES = abi.Tables(cpus=3, nodes=2, pools=5, groups=3, slots=11)
+REST_ENTRY, GROUP_ENTRY = 5, 6
+
+
+class Kernel:
+    """The three mapped tables, and the program that brings an entry up to date."""
+
+    def __init__(self) -> None:
+        self.fds = {f"map:{name}": os.memfd_create(name) for name in ("pools", "slots", "ledgers")}
+        for fd in self.fds.values():
+            os.ftruncate(fd, 16 * os.sysconf("SC_PAGESIZE"))
+        self.ledger()
+        self.pool(REST_ENTRY, owner=REST, nid=-1)
+        self.sampled: list[int] = []
+        self.on_sample: Callable[[int], None] = lambda index: None
+
+    def write(self, table: str, index: int, value: ctypes.Structure) -> None:
+        os.pwrite(self.fds[f"map:{table}"], bytes(value), index * ctypes.sizeof(value))
+
+    def pool(self, index: int, **fields: Any) -> None:
+        self.write("pools", index, abi.Pool(**fields))
+
+    def slot(self, index: int, **fields: Any) -> None:
+        self.write("slots", index, abi.slot_type(SIZES.nodes)(**fields))
+
+    def ledger(self, **fields: int) -> None:
+        self.write("ledgers", 0, abi.Ledger(**fields))
+
+    def test_run(self, program: int, *, context: bytes) -> int:
+        assert program == 97
+        (index,) = struct.unpack("<Q", context)
+        self.sampled.append(index)
+        self.on_sample(index)
+        return 0
+
+    def reader(self, level: Level = Level.STANDARD, rung: Rung = Rung.FENTRY) -> Reader:
+        return Reader(Attached(plan(level, rung), SIZES, {**self.fds, "program:sample_pool": 97}))
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
+    kernel = Kernel()
+    monkeypatch.setattr(bpf, "test_run", kernel.test_run)
+    yield kernel
+    for fd in kernel.fds.values():
+        os.close(fd)
+
+
+def by_id(reader: Reader) -> dict[str, PoolSample]:
+    samples, _ = reader.read()
+    return {sample.pool.id: sample for sample in samples}
+
+
+def test_the_slots_of_a_pool_add_up_over_cpus(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23)
+    kernel.pool(1, owner=OTHER, id=29)
+    kernel.slot(1, owner=POOL, batch=(1, 0, 0, 0, 0, 0, 0, 2), batch_pages=128, slow=3, held=192, nid_updates=5)
+    kernel.slot(2, owner=OTHER, slow=1009)
+    kernel.slot(3, owner=POOL, batch=(0, 7, 0, 0, 0, 0, 0, 11), batch_pages=711, miss=(13, 17), held=19)
+    kernel.slot(10, owner=POOL, returned=(31, 37), mismatch=(0, 41, 0, 43, 0, 0, 0, 0, 0))
+    pools = by_id(kernel.reader())
+    assert pools["23"].counters == {
+        "refill_batch_pages": Histogram((1, 7, 0, 0, 0, 0, 0, 13), 839),
+        "refill_misses": {("ring_empty",): 13, ("numa",): 17},
+        "numa_mismatch_pages": {("0", "1"): 41, ("1", "0"): 43},
+        "slow_refills": {(): 3},
+        "pages_held": {(): 211},
+        "pages_returned": {("numa",): 31, ("other",): 37},
+        "nid_updates": {(): 5},
+    }
+    assert total(pools["29"].counters["slow_refills"]) == 1009
+
+
+def test_a_free_slot_counts_for_nobody(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23)
+    kernel.slot(1, owner=0, slow=997)
+    assert {name: total(counter) for name, counter in by_id(kernel.reader())["23"].counters.items()} == dict.fromkeys(
+        by_id(kernel.reader())["23"].counters, 0
+    )
+
+
+def test_unknown_nodes_show_once_they_count(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23)
+    reader = kernel.reader()
+    assert set(by_id(reader)["23"].counters["numa_mismatch_pages"]) == {("0", "1"), ("1", "0")}
+    kernel.slot(1, owner=POOL, mismatch=(0, 0, 0, 0, 5, 0, 0, 7, 11))
+    assert by_id(reader)["23"].counters["numa_mismatch_pages"] == {
+        ("0", "1"): 0, ("1", "0"): 0, ("1", "1"): 5, (UNKNOWN, "1"): 7, (UNKNOWN, UNKNOWN): 11,
+    }  # fmt: skip
+
+
+def test_who_a_pool_is(kernel: Kernel) -> None:
+    kernel.pool(
+        3,
+        owner=POOL, id=23, nid=-1, netns=4026531840, ifindex=7, napi_id=8193,
+        netdev=b"eth0", driver=b"mlx5_core", device=b"0000:5e:00.0\xff",
+        inflight=-3, cache_pages=61, ring_pages=509, ring_size=1024,
+    )  # fmt: skip
+    sample = by_id(kernel.reader())["23"]
+    pool = sample.pool
+    assert (pool.netdev, pool.driver, pool.device) == ("eth0", "mlx5_core", "0000:5e:00.0\N{REPLACEMENT CHARACTER}")
+    assert (pool.nid, pool.netns, pool.ifindex, pool.napi, pool.state) == (-1, 4026531840, 7, 8193, State.LIVE)
+    assert sample.gauges == {"inflight_pages": -3, "cache_pages": 61, "ring_pages": 509, "ring_size": 1024}
+
+
+def test_gauges_are_asked_for_first_and_of_used_entries_only(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23)
+    kernel.pool(4, owner=OTHER, id=29)
+    kernel.on_sample = lambda index: kernel.pool(index, owner=POOL, id=23, ring_pages=499) if index == 0 else None
+    assert by_id(kernel.reader())["23"].gauges["ring_pages"] == 499
+    assert kernel.sampled == [0, 4, REST_ENTRY]
+
+
+def test_a_detached_pool_knows_for_how_long(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23, detached_ns=time.monotonic_ns() - 61 * 10**9)
+    sample = by_id(kernel.reader())["23"]
+    assert sample.pool.state is State.DETACHED
+    assert 61 <= sample.gauges["pool_detached_seconds"] < 120
+
+
+def test_groups_of_ended_pools_count_and_have_no_gauges(kernel: Kernel) -> None:
+    kernel.pool(GROUP_ENTRY, owner=GROUP, nid=-1, netns=4026531840, ifindex=7, netdev=b"eth0", driver=b"veth")
+    kernel.slot(1, owner=GROUP, slow=13)
+    kernel.slot(2, owner=REST, slow=17)
+    samples, _ = kernel.reader().read()
+    assert [(sample.pool.state, sample.pool.id, sample.gauges) for sample in samples] == [
+        (State.ENDED, "ended", {})
+    ] * 2
+    found = {(sample.pool.ifindex, sample.pool.netdev): total(sample.counters["slow_refills"]) for sample in samples}
+    assert found == {(7, "eth0"): 13, (0, ""): 17}
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY, Rung.KPROBE])
+def test_at_level_lean_returns_are_what_the_pool_says_less_its_mismatches(kernel: Kernel, rung: Rung) -> None:
+    kernel.pool(0, owner=POOL, id=23, released=101)
+    kernel.slot(1, owner=POOL, mismatch=(0, 0, 0, 0, 0, 0, 5, 6, 0))
+    kernel.pool(GROUP_ENTRY, owner=GROUP, released=7)
+    pools = by_id(kernel.reader(Level.LEAN, rung))
+    assert pools["23"].counters["pages_returned"] == {("numa",): 11, ("other",): 90}
+    samples, _ = kernel.reader(Level.LEAN, rung).read()
+    assert sum(total(sample.counters["pages_returned"]) for sample in samples) == 108
+
+
+def test_on_the_tracepoint_rung_returns_are_counted_at_every_level(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23, released=101)
+    kernel.slot(1, owner=POOL, returned=(3, 5))
+    counters = by_id(kernel.reader(Level.LEAN, Rung.TRACEPOINT))["23"].counters
+    assert counters["pages_returned"] == {("numa",): 3, ("other",): 5}
+    assert "refill_batch_pages" not in counters and "refill_misses" not in counters
+
+
+def test_before_6_8_a_pool_gets_an_id_of_its_own(kernel: Kernel) -> None:
+    """Entries are used again at once, so a pool and its successor may be first seen within a second."""
+    kernel.pool(3, owner=POOL, seen_ns=4_000_000_000)
+    first = {name for name in by_id(kernel.reader()) if name != "ended"}
+    kernel.pool(3, owner=OTHER, seen_ns=4_010_000_000)
+    second = {name for name in by_id(kernel.reader()) if name != "ended"}
+    kernel.pool(2, owner=POOL, seen_ns=4_010_000_000)
+    both = {name for name in by_id(kernel.reader()) if name != "ended"}
+    assert len(first) == len(second) == 1
+    assert first != second < both and len(both) == 2
+
+
+def ending(kernel: Kernel) -> None:
+    """A pool's counts move to the rest."""
+    kernel.pool(0)
+    kernel.slot(1)
+    kernel.slot(2, owner=REST, slow=13)
+
+
+def whole(samples: tuple[PoolSample, ...]) -> int:
+    return sum(total(sample.counters["slow_refills"]) for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("at_start", "meanwhile"),
+    [
+        ({}, {"folds_begun": 1, "folds_done": 1}),
+        ({"folds_begun": 1}, {"folds_begun": 1, "folds_done": 1}),
+        ({"folds_begun": 5, "folds_done": 3}, {"folds_begun": 5, "folds_done": 5}),
+    ],
+    ids=["began and ended", "was under way, and ended", "two were under way, and ended"],
+)
+def test_a_pool_that_ends_while_it_is_read_is_counted_once(
+    kernel: Kernel, at_start: dict[str, int], meanwhile: dict[str, int]
+) -> None:
+    kernel.pool(0, owner=POOL, id=23)
+    kernel.slot(1, owner=POOL, slow=13)
+    kernel.ledger(**at_start)
+
+    def end(index: int) -> None:
+        ending(kernel)
+        kernel.ledger(**meanwhile)
+
+    kernel.on_sample = end
+    samples, _ = kernel.reader().read()
+    assert whole(samples) == 13
+    assert [sample.pool.id for sample in samples] == ["ended"]
+    assert len(kernel.sampled) > 2
+
+
+@pytest.mark.parametrize("stuck", [True, False], ids=["one end takes for ever", "one after another"])
+def test_pools_that_end_all_the_time_are_a_sentence(kernel: Kernel, stuck: bool) -> None:
+    ends = 0
+
+    def end(index: int) -> None:
+        nonlocal ends
+        ends += 1
+        kernel.ledger(folds_begun=ends, folds_done=ends)
+
+    kernel.ledger(folds_begun=1)
+    kernel.on_sample = (lambda index: None) if stuck else end
+    with pytest.raises(ReadError, match="pools ended faster than they could be read"):
+        kernel.reader().read()
+
+
+def test_what_found_no_room_is_told(kernel: Kernel) -> None:
+    kernel.ledger(pools_dropped=13, slots_dropped=17)
+    _, tables = kernel.reader().read()
+    assert (tables.pools_dropped, tables.slots_dropped) == (13, 17)
+
+
+def test_a_kernel_that_refuses_to_measure_fails_the_read(kernel: Kernel) -> None:
+    def refuse(index: int) -> None:
+        raise bpf.BpfError("cannot run the BPF program", 1)
+
+    kernel.on_sample = refuse
+    with pytest.raises(bpf.BpfError, match="Operation not permitted"):
+        kernel.reader().read()

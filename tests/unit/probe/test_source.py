@@ -1,0 +1,125 @@
+"""The C of every plan: the right files, no name that nobody defines, no offset that nobody uses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ppobserve.errors import LoaderError
+from ppobserve.model.features import OFFSETS, OPTIONAL, REFILL
+from ppobserve.model.plan import Level, Rung
+from ppobserve.probe import source
+from tests.unit.make import KERNEL, kernel, plan
+
+BASE = ["abi.h", "page_pool.h", "identity.h", "table.h"]
+FILES = {
+    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", "sample.c"],
+    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", "sample.c"],
+    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "return_stack.c", "life.c", "sample.c"],
+    (Rung.FENTRY, Level.STANDARD): [
+        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "life.c", "nid.c", "sample.c",
+    ],
+    (Rung.KPROBE, Level.STANDARD): [
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "life.c", "nid.c", "sample.c",
+    ],
+    (Rung.TRACEPOINT, Level.STANDARD): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", "sample.c"],
+}  # fmt: skip
+
+BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
+"""Names that BCC brings along."""
+
+
+def text(rung: Rung, level: Level) -> str:
+    return source.text(plan(level, rung), source.tables(KERNEL))
+
+
+def code(c: str) -> str:
+    """C without comments, strings and conditions."""
+    c = re.sub(r"/\*.*?\*/|//[^\n]*|\"[^\"\n]*\"|'[^'\n]*'", " ", c, flags=re.DOTALL)
+    return re.sub(r"^\s*#\s*(ifdef|ifndef|line)\b.*$", "", c, flags=re.MULTILINE)
+
+
+def constants(c: str) -> set[str]:
+    return set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", code(c)))
+
+
+def provided(c: str) -> set[str]:
+    """What the C itself defines, as macro or enumerator."""
+    enumerators = " ".join(re.findall(r"\benum\s*\{([^}]*)\}", code(c)))
+    return set(re.findall(r"#define\s+(\w+)", code(c))) | set(re.findall(r"\w+", enumerators))
+
+
+@pytest.mark.parametrize(("rung", "level"), FILES)
+def test_the_files_of_a_plan_in_their_order_each_with_its_name_for_the_compiler(rung: Rung, level: Level) -> None:
+    *parts, assertions = re.split(r'^#line 1 "', text(rung, level), flags=re.MULTILINE)[1:]
+    assert [part.partition('"\n')[0] for part in parts] == [f"bpf/{name}" for name in FILES[rung, level]]
+    for name, part in zip(FILES[rung, level], parts, strict=True):
+        assert part.partition('"\n')[2].rstrip("\n") == (source.bpf_folder() / name).read_text().rstrip("\n")
+    assert "_Static_assert(sizeof(struct slot) ==" in assertions
+
+
+@pytest.mark.parametrize(("rung", "level"), FILES)
+def test_every_name_that_the_c_takes_from_outside_is_defined(rung: Rung, level: Level) -> None:
+    c = text(rung, level)
+    taken = {name for name in constants(c) - provided(c) if not BCC.match(name)}
+    defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+    assert taken - set(defined) == set()
+
+
+def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:
+    used = set().union(*(constants(text(rung, level)) for rung, level in FILES))
+    assert set(OFFSETS) - used == set()
+
+
+def test_what_a_kernel_may_lack_is_used_under_a_condition_only() -> None:
+    for name in OPTIONAL:
+        for path in source.bpf_folder().glob("*.[ch]"):
+            outside = re.sub(rf"^#ifdef {name}\b.*?^#endif", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+            assert name not in constants(outside), f"{path.name} uses {name} without asking"
+
+
+def test_mismatches_are_seen_from_the_ring_only_where_returns_are_not_hooked() -> None:
+    for rung, level in FILES:
+        defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        assert ("MISMATCH_FROM_RING" in defined) is (level is Level.LEAN)
+
+
+def test_values_of_the_defines() -> None:
+    defined = source.defines(KERNEL, plan(), source.tables(KERNEL))
+    assert defined["PP_NID"] == KERNEL.offsets["PP_NID"]
+    assert (defined["CPUS"], defined["NODES"]) == (4, 2)
+    assert (defined["NODES_SHIFT_IN_FLAGS"], defined["NODES_MASK"]) == (54, 1023)
+    assert defined["REFILL_FUNCTION"] == REFILL
+    assert (defined["REFILL_START"], defined["REFILL_END"]) == ("18446744071578845440ULL", "18446744071578845744ULL")
+
+
+def test_on_a_kernel_without_numa_every_page_is_on_node_0() -> None:
+    features = kernel(nodes_shift=0, nodes=1)
+    defined = source.defines(features, plan(), source.tables(features))
+    assert (defined["NODES_SHIFT_IN_FLAGS"], defined["NODES_MASK"]) == (0, 0)
+
+
+def test_a_big_machine_shares_the_cells_of_its_last_nodes() -> None:
+    assert source.tables(kernel(nodes=64, cpus=512)).nodes == 16
+
+
+def test_missing_bpf_sources_are_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(source, "_PACKAGE", tmp_path / "ppobserve")
+    with pytest.raises(LoaderError) as caught:
+        source.bpf_folder()
+    assert caught.value.what.startswith("the BPF sources are missing")
+    assert caught.value.fix == "reinstall ppobserve"
+
+
+def test_a_wheel_s_own_sources_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder in ("ppobserve/_bpf", "bpf"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "abi.h").touch()
+    monkeypatch.setattr(source, "_PACKAGE", tmp_path / "ppobserve")
+    assert source.bpf_folder() == tmp_path / "ppobserve/_bpf"
+
+
+def test_the_shim_is_where_bcc_is_told_to_look() -> None:
+    assert (source.shim_folder() / "include/linux/kconfig.h").is_file()
