@@ -46,10 +46,16 @@ def fold(samples: Iterable[PoolSample], cardinality: Cardinality) -> tuple[Group
     """One group for each combination of labels."""
     names, groups = label_names(cardinality), dict[tuple[str, ...], Group]()
     for sample in samples:
-        values = _labels(sample.pool)
+        values = _labels(_folded(sample.pool, cardinality))
         key = tuple(values[name] for name in names)
         groups[key] = _merged(groups.get(key), Group(key, sample.counters, sample.gauges))
     return tuple(groups.values())
+
+
+def _folded(pool: Pool, cardinality: Cardinality) -> Pool:
+    """The kernel side gathers what pools without a device counted in one group when they end, whatever their driver: so
+    their series is one all the time."""
+    return Pool(pool.id) if cardinality is Cardinality.NETDEV and not pool.ifindex else pool
 
 
 def _merged(old: Group | None, new: Group) -> Group:
