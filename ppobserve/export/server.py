@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
+from socketserver import TCPServer
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -79,6 +80,11 @@ class Server(ThreadingHTTPServer):
                 f"cannot listen on {host or '*'}:{port}: {error.strerror}",
                 fix=f"ss -ltnp 'sport = :{port}'  shows who has it; --listen ADDR:PORT takes another",
             ) from None
+
+    def server_bind(self) -> None:
+        """Bind, without asking a name server for our own name as HTTPServer does: it may take its time to answer."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def start(self) -> None:
         """Serve from a thread of its own until ``stop``."""
