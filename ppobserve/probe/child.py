@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,8 @@ LOADER = (sys.executable, "-m", "ppobserve.probe.loader")
 _MAX_FDS = 64
 _REPLY_BYTES = 64 * 1024
 _LOG_LINES = 12
+_LAST_WORDS = 1.0
+"""Seconds that a child which closed its socket has to end by itself, so that its exit status is its own."""
 
 
 def ask(
@@ -38,6 +41,8 @@ def ask(
             child = _start([*command, str(theirs.fileno())], theirs, asked, written)
         try:
             text, fds = _reply(ours, seconds)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(0 if text else _LAST_WORDS)
         finally:
             child.kill()
             status = child.wait()
