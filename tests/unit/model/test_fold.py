@@ -18,6 +18,7 @@ pools = st.builds(
     st.sampled_from(["2", "3", "5"]),
     st.sampled_from(["", "eth0", "eth1"]),
     st.sampled_from([0, 4026531840]),
+    st.sampled_from([0, 2, 3]),
     st.integers(0, 2),
     driver=st.sampled_from(["", "veth"]),
     state=st.sampled_from(State),
@@ -67,3 +68,11 @@ def test_what_the_kernel_does_not_say_is_empty() -> None:
     assert dict(zip(label_names(Cardinality.POOL), group.labels, strict=True)) == {
         "netns": "", "netdev": "", "pool": "3", "napi": "", "driver": "",
     }  # fmt: skip
+
+
+def test_pools_without_a_device_stay_together_when_they_end() -> None:
+    """Before 6.4 a driver's pools do not tell their device: their counts must not move to another series."""
+    live = PoolSample(Pool("3", driver="mlx5_core"), {"pages_held": {(): 13}}, {})
+    ended = PoolSample(Pool("ended", state=State.ENDED), {"pages_held": {(): 17}}, {})
+    (group,) = fold([live, ended], Cardinality.NETDEV)
+    assert (group.labels, group.counters) == (("", "", ""), {"pages_held": {(): 30}})

@@ -173,7 +173,3 @@ def test_refills_cost_less_by_fentry_than_by_kprobe() -> None:
 def test_the_fix_is_the_one_thing_that_would_let_a_better_rung_in(changes: dict[str, Any], words: str) -> None:
     fix = chosen(**changes).hooks[0].fix
     assert words in fix if words else not fix
-
-
-def test_the_refill_size_is_half_of_this_kernel_s_cache() -> None:
-    assert chosen(cache_pages=32).hooks[0].event == "16-page refill"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from ppobserve.model.series import add, subtract
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta, gather_ended
@@ -16,18 +16,21 @@ def gains(new: Snapshot, old: Snapshot) -> dict[tuple[str, ...], int]:
     return flat(reduce(add, (sample.counters for sample in delta(new, old).pools), {}))
 
 
+@settings(max_examples=100)
 @given(histories)
 def test_the_gains_of_all_pools_add_up_to_the_gain_of_the_whole(history) -> None:
     for old, new in pairwise(snapshots(history, Host())):
         assert gains(new, old) == flat(subtract(new.counters(), old.counters()))
 
 
+@settings(max_examples=100)
 @given(histories)
 def test_no_pool_and_no_group_ever_loses(history) -> None:
     for old, new in pairwise(snapshots(history, Host())):
         assert all(value > 0 for sample in delta(new, old).pools for value in flat(sample.counters).values())
 
 
+@settings(max_examples=100)
 @given(histories)
 def test_the_whole_never_goes_down(history) -> None:
     for old, new in pairwise(snapshots(history, Host())):
@@ -35,6 +38,7 @@ def test_the_whole_never_goes_down(history) -> None:
         assert all(after.get(key, 0) >= value for key, value in before.items())
 
 
+@settings(max_examples=100)
 @given(histories)
 def test_gathered_ended_gains_hold_what_pools_counted_after_they_were_last_seen(history) -> None:
     """Last seen in their own series plus gathered: nothing is missing, nothing is there twice."""
