@@ -31,8 +31,8 @@ class Child:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             arguments = [str(_PACKAGE_PARENT), str(theirs.fileno()), str(os.getpid())]
-            # -I: neither the current directory nor the environment decides what root imports.
-            command = [sys.executable, "-I", "-c", _PROGRAM, *arguments]
+            # -I, -S: nothing but the standard library and our own package decides what root imports.
+            command = [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments]
             # A session of its own: Ctrl-C in a terminal is for the lab alone, which then ends its children.
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True

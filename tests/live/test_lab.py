@@ -19,7 +19,7 @@ from ppobserve.lab.frames import bursts, run_frames
 from ppobserve.lab.veth import End, VethLab
 
 TOP = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120  # an emulated CPU may take half a minute to start three interpreters
 LAB = ("-m", "ppobserve.cli.main", "lab")
 HOLDER = """
 import time
