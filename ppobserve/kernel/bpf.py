@@ -6,6 +6,7 @@ Source: the kernel's include/uapi/linux/bpf.h and Documentation/bpf/.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -28,17 +29,18 @@ _ATTR_BYTES = 144
 _INFO_BYTES, _INFO_RUN_TIME = 224, 192
 _LICENSE = ctypes.create_string_buffer(b"GPL")
 _LOG_BYTES = 64 * 1024
+_LOAD_TRIES = 5
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class BpfError(HostError, OSError):
     """The kernel refused a bpf(2) command; ``errno`` says how and ``log`` holds what the verifier wrote."""
 
-    def __init__(self, what: str, errno: int, log: str = "") -> None:
+    def __init__(self, what: str, number: int, log: str = "") -> None:
         HostError.__init__(
-            self, f"{what}: {os.strerror(errno)}", because=log.strip().splitlines()[-1] if log.strip() else ""
+            self, f"{what}: {os.strerror(number)}", because=log.strip().splitlines()[-1] if log.strip() else ""
         )
-        self.errno, self.log = errno, log
+        self.errno, self.log = number, log
 
 
 def bpf(command: int, attr: bytes, what: str) -> int:
@@ -81,9 +83,20 @@ def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: 
     )
     attr = attr.ljust(108, b"\0") + struct.pack("<I", btf_id)  # attach_btf_id, after func_info and line_info
     try:
-        return bpf(PROG_LOAD, attr, f"cannot load BPF program {name}")
+        return _patiently(attr, f"cannot load BPF program {name}")
     except BpfError as error:
         raise BpfError(error.what.rsplit(": ", 1)[0], error.errno or 0, log.value.decode(errors="replace")) from None
+
+
+def _patiently(attr: bytes, what: str) -> int:
+    """PROG_LOAD, again where a signal stopped the verifier, as libbpf does (EAGAIN since c3494801cd17, 5.0)."""
+    for _ in range(_LOAD_TRIES - 1):
+        try:
+            return bpf(PROG_LOAD, attr, what)
+        except BpfError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+    return bpf(PROG_LOAD, attr, what)
 
 
 def attach_tracing(program: int) -> int:
