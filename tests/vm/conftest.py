@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
-from tests.vm.guest import TOP
+from tests.vm.guest import TOP, claimed
 from tests.vm.kernels import DEFAULT, KERNELS, live_tests
-
-GUEST = (sys.executable, "-m", "tests.vm.guest")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,11 +28,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("kernel", chosen(metafunc.config), scope="session")
 
 
+@dataclass(frozen=True)
+class Guest:
+    """The live tests, running under one kernel."""
+
+    process: Popen[bytes]
+    results: Path
+
+
+@contextmanager
+def started(kernel: str) -> Iterator[Guest]:
+    with claimed(kernel) as results:
+        where = ("--results", str(results), "--prefix", f"{kernel} | ")
+        process = Popen([sys.executable, "-m", "tests.vm.guest", *where, kernel, live_tests(kernel, results)], cwd=TOP)
+        try:
+            yield Guest(process, results)
+        finally:
+            process.terminate()
+            process.wait()
+
+
 @pytest.fixture(scope="session")
-def guests(pytestconfig: pytest.Config) -> Iterator[dict[str, Popen[bytes]]]:
-    """The live tests, running under every chosen kernel."""
-    processes = {k: Popen([*GUEST, "--prefix", f"{k} | ", k, live_tests(k)], cwd=TOP) for k in chosen(pytestconfig)}
-    yield processes
-    for process in processes.values():
-        process.terminate()
-        process.wait()
+def guests(pytestconfig: pytest.Config) -> Iterator[dict[str, Guest]]:
+    """One for every chosen kernel, all started at once."""
+    with ExitStack() as stack:
+        yield {kernel: stack.enter_context(started(kernel)) for kernel in chosen(pytestconfig)}

@@ -7,6 +7,9 @@ Its output, exit status and console stay in build/vm/KERNEL, the one directory t
 from __future__ import annotations
 
 import argparse
+import ctypes
+import fcntl
+import itertools
 import os
 import platform
 import shutil
@@ -15,13 +18,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 TOP = Path(__file__).parent.parent.parent
 KVM = Path("/dev/kvm")
 TRIAL_SECONDS = 20.0  # a boot takes 3 s where KVM works
-GUEST_SECONDS = 900.0
+GUEST_SECONDS = 1500.0
+# One thread for both CPUs: with one each, and fewer host CPUs free, a guest's CPU spins for minutes on locks whose holder
+# the host has put to sleep.
+EMULATED = ("--disable-kvm", "--qemu-opts=-accel tcg,thread=single")
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class GuestError(Exception):
@@ -36,21 +43,27 @@ def vmlinuz(series: str) -> Path:
     return Path(fetched.stdout.strip())
 
 
-def run(series: str, command: str, *, prefix: str = "", limit: float = GUEST_SECONDS) -> int:
+@contextmanager
+def claimed(series: str) -> Iterator[Path]:
+    """An empty directory for the results of a guest, build/vm/SERIES, or build/vm/SERIES.1 while another uses that."""
+    for number in itertools.count():
+        folder = TOP / "build" / "vm" / (f"{series}.{number}" if number else series)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(folder)
+            folder.mkdir()
+            yield folder
+            return
+
+
+def run(series: str, command: str, results: Path, *, prefix: str = "", limit: float = GUEST_SECONDS) -> int:
     """Boot *series*, run *command* there, print its output as it comes. Returns the command's exit status."""
     kernel = vmlinuz(series)
-    results = fresh(results_of(series))
     return boot(kernel, command, results, kvm=kvm_works(kernel), prefix=prefix, limit=limit)
-
-
-def results_of(series: str) -> Path:
-    return TOP / "build" / "vm" / series
-
-
-def fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 def kvm_works(kernel: Path) -> bool:
@@ -64,11 +77,11 @@ def kvm_works(kernel: Path) -> bool:
 
 
 def trial(kernel: Path) -> bool:
-    results = fresh(results_of(f"kvm-{kernel.name}"))
-    try:
-        return boot(kernel, "true", results, kvm=True, limit=TRIAL_SECONDS) == 0
-    except GuestError:
-        return False
+    with claimed(f"kvm-{kernel.name}") as results:
+        try:
+            return boot(kernel, "true", results, kvm=True, limit=TRIAL_SECONDS) == 0
+        except GuestError:
+            return False
 
 
 def boot(kernel: Path, command: str, results: Path, *, kvm: bool, prefix: str = "", limit: float) -> int:
@@ -89,7 +102,7 @@ def vng(kernel: Path, script: str, results: Path, *, kvm: bool) -> list[str]:
     # Without -v the guest's console is lost when standard input is not a terminal.
     nodes = ["-m", "3G", "--cpus", "2", "--numa", "1536M,cpus=0", "--numa", "1536M,cpus=1"]
     where = ["--force-9p", "--user", "root", f"--rwdir={results}"]
-    return ["vng", "-v", "-r", str(kernel), *([] if kvm else ["--disable-kvm"]), *nodes, *where, "--exec", script]
+    return ["vng", "-v", "-r", str(kernel), *([] if kvm else EMULATED), *nodes, *where, "--exec", script]
 
 
 @contextmanager
@@ -135,15 +148,23 @@ def tail(results: Path, lines: int = 30) -> str:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/vm", description="Run a command as root under another kernel.")
     parser.add_argument("--prefix", default="", help="put before each line of output")
+    parser.add_argument("--results", type=Path, help="the directory that the guest can write (default: in build/vm)")
     parser.add_argument("series", help="of Debian kernels, for example 6.12")
     parser.add_argument("command", help="for the guest's shell, from the top of the tree")
     args = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # through `finally`, so the guest ends too
+    end_with_parent()
     try:
-        return run(args.series, args.command, prefix=args.prefix)
+        with nullcontext(args.results) if args.results else claimed(args.series) as results:
+            return run(args.series, args.command, results, prefix=args.prefix)
     except GuestError as error:
         print(f"scripts/vm: {error}", file=sys.stderr)
         return 1
+
+
+def end_with_parent() -> None:
+    """Have SIGTERM, and the death of whoever started us, end the guest, too: they unwind through started()."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

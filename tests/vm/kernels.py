@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 
-from tests.vm.guest import results_of
-
+HANG_SECONDS = 240
 KERNELS = {
     "6.1": ("tracepoint", "kprobe"),
     "6.12": ("tracepoint", "kprobe", "fentry", "numa"),
@@ -15,9 +15,11 @@ KERNELS = {
 DEFAULT = ("6.12", "7.3")
 
 
-def live_tests(kernel: str) -> str:
-    """The shell command for a guest. The tree is read-only there, so nothing is cached in it."""
-    results = results_of(kernel)
+def live_tests(kernel: str, results: Path) -> str:
+    """The shell command for a guest. The tree is read-only there, so nothing is cached in it.
+
+    A line a test, so that what hangs can be seen; the stacks of what hangs, too.
+    """
     env = {
         "PPOBSERVE_GUEST": "1",
         "PPOBSERVE_REQUIRE_LIVE": "1",
@@ -25,5 +27,6 @@ def live_tests(kernel: str) -> str:
         "PPOBSERVE_FIGURES": str(results / "figures"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={results / 'junit.xml'}"]
+    options = ["-v", "-p", "no:cacheprovider", "-o", f"faulthandler_timeout={HANG_SECONDS}", "--durations=10"]
+    pytest = [sys.executable, "-m", "pytest", *options, f"--junitxml={results / 'junit.xml'}"]
     return shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *pytest, "tests/live"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 from xml.etree import ElementTree
 
-from tests.vm.guest import results_of
+from tests.vm.conftest import Guest
 
 
 def passed(junit: Path) -> int:
@@ -24,9 +23,10 @@ def figures(lines: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
 
 
-def test_live_tests_pass_under(kernel: str, guests: dict[str, Popen[bytes]], figure: Callable[..., None]) -> None:
-    status = guests[kernel].wait()
-    for measured in figures(results_of(kernel) / "figures"):
+def test_live_tests_pass_under(kernel: str, guests: dict[str, Guest], figure: Callable[..., None]) -> None:
+    results = guests[kernel].results
+    status = guests[kernel].process.wait()
+    for measured in figures(results / "figures"):
         figure(**measured | {"where": f"kernel {kernel}"})
-    assert status == 0, f"pytest in the guest: exit status {status}, see {results_of(kernel) / 'log'}"
-    assert passed(results_of(kernel) / "junit.xml") > 0
+    assert status == 0, f"pytest in the guest: exit status {status}, see {results / 'log'}"
+    assert passed(results / "junit.xml") > 0

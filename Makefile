@@ -1,0 +1,51 @@
+# `make demo` shows it, `make test` proves it. Both do their own set-up, which is quick when it has been done.
+# As root, or through sudo, which asks once.
+SHELL := /bin/bash
+.NOTPARALLEL:
+.PHONY: demo run test test-quick vm lint setup setup-test host-tests guests clean
+
+KERNEL ?= 6.12
+ARGS ?=
+# What this host's kernel must be able to do; a guest's are in tests/vm/kernels.py.
+PPOBSERVE_EXPECT ?= tracepoint
+PPOBSERVE_REQUIRE_LIVE ?=
+
+BIN := .venv/bin
+# Through sudo nothing is cached in the tree: it would be root's.
+ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env PYTHONDONTWRITEBYTECODE=1,env)
+
+demo: setup
+	scripts/demo
+
+run: setup
+	exec $(ROOT) $(BIN)/ppobserve serve $(ARGS)
+
+test: lint host-tests guests
+
+test-quick: lint host-tests
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+host-tests: setup-test
+	$(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
+		$(BIN)/python -m pytest -p no:cacheprovider --ignore=tests/vm tests
+
+guests: setup-test
+	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm
+
+vm: setup-test
+	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm --kernel $(KERNEL)
+
+setup:
+	@scripts/setup
+
+setup-test:
+	@scripts/setup test
+
+# The kernels of the guests are outside the tree and stay: see docs/testing.md.
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
