@@ -12,11 +12,12 @@ WIDTH = 79
 def report(document: Mapping[str, Any]) -> str:
     """The document of ``check --json`` for people, under 80 columns."""
     kernel = document["kernel"]
-    lines = [
+    facts = [
         f"kernel     {kernel['release']} {kernel['machine']}, {kernel['cpus']} CPUs, {kernel['nodes']} NUMA nodes",
         f"lockdown   {kernel['lockdown'] or 'not known'}",
         f"cache      {kernel['cache_pages']} pages, refilled by up to {kernel['refill_pages']}",
     ]
+    lines = [textwrap.fill(fact, WIDTH, subsequent_indent=" " * 11, break_on_hyphens=False) for fact in facts]
     plan = document["plan"]
     if plan:
         lines += [f"plan       level {plan['level']}, by {plan['rung']}", "", *_hooks(plan["hooks"])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_UNITS = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
+_UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k"))
 
 
 def short(value: float | None) -> str:
@@ -24,5 +24,7 @@ def _digits(value: float) -> str:
 
 
 def clip(text: str, width: int) -> str:
-    """*text*, or its beginning and an ellipsis."""
+    """*text*, or its beginning and an ellipsis. Whoever may name a device must not steer our terminal: only what
+    prints is printed."""
+    text = "".join(each if each.isprintable() else "?" for each in text)
     return text if len(text) <= width else text[: width - 1] + "…"
