@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def _config(args: argparse.Namespace) -> Config:
     """The file's configuration with the command line's on top."""
     chosen = config.load(args.config) if args.config else Config()
-    if args.listen:
+    if args.listen is not None:
         chosen = replace(chosen, listen=check_listen(args.listen, "--listen"))
     if args.level:
         chosen = replace(chosen, level=Level(args.level))

@@ -30,17 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
     if not 0.01 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0.01 and 86400 seconds")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} samples is none")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of samples")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
