@@ -1,0 +1,70 @@
+"""What is promised in words exists: metrics and labels in README, docs and dashboards, and the package's names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ppobserve
+from ppobserve.model.metrics import POOL_LABELS, TABLE, Metric
+
+TOP = Path(__file__).parent.parent
+TEXTS = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md")), *sorted((TOP / "dashboards").rglob("*.*"))]
+
+NAMED = re.compile(r"\bppobserve_[a-z_]*[a-z]\b(?:\{([^}]*)\})?")
+EVERY_SERIES_HAS = {"instance", "job", "le"}
+
+
+def named_in(text: str) -> list[tuple[str, set[str]]]:
+    """The metrics in a text, each with the labels in braces behind it."""
+    return [
+        (found[0].partition("{")[0], set(re.findall(r"(\w+)\s*(?:=|,|$)", found[1] or "")))
+        for found in NAMED.finditer(text)
+    ]
+
+
+def metric_called(name: str) -> Metric | None:
+    """The metric that has samples of this name."""
+    names = {metric.full_name: metric for metric in TABLE.values()}
+    histogram = names.get(re.sub(r"_(bucket|sum|count)$", "", name))
+    return names.get(name) or (histogram if histogram and histogram.kind == "histogram" else None)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_every_metric_that_is_named_exists_with_its_labels(path: Path) -> None:
+    for name, labels in named_in(path.read_text()):
+        metric = metric_called(name)
+        assert metric, f"{name} is no metric"
+        assert labels <= {*POOL_LABELS, *metric.labels, *EVERY_SERIES_HAS}, name
+
+
+def test_the_documentation_explains_every_metric() -> None:
+    text = (TOP / "docs/metrics.md").read_text()
+    explained = {metric.name for name, _ in named_in(text) if (metric := metric_called(name))}
+    assert explained == set(TABLE)
+    assert all(f"`{label}`" in text for label in POOL_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a `ppobserve_pages_held_total` b", [("ppobserve_pages_held_total", set())]),
+        ('ppobserve_x{netdev="eth0", le=~"1"}', [("ppobserve_x", {"netdev", "le"})]),
+        ("ppobserve_x{cause}", [("ppobserve_x", {"cause"})]),
+        ("my_ppobserve_x, ppobserve top", []),
+    ],
+)
+def test_metrics_are_found_in_a_text(text: str, found: list[tuple[str, set[str]]]) -> None:
+    assert named_in(text) == found
+
+
+@pytest.mark.parametrize("name", ["ppobserve_nothing", "ppobserve_pages_held", "ppobserve_slow_refills_total_count"])
+def test_a_name_that_is_nearly_right_is_no_metric(name: str) -> None:
+    assert metric_called(name) is None
+
+
+def test_the_package_has_the_names_that_it_promises() -> None:
+    assert all(hasattr(ppobserve, name) for name in ppobserve.__all__)
+    assert f'\nversion = "{ppobserve.__version__}"\n' in (TOP / "pyproject.toml").read_text()

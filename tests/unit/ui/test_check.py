@@ -1,0 +1,79 @@
+"""The report of ``ppobserve check`` for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppobserve.model.document import plan_document
+from ppobserve.model.plan import Level, Rung, make_plan
+from ppobserve.ui.check import report
+from tests.unit.make import kernel, plan
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    facts = {"release": "6.12.57-amd64", "machine": "x86_64", "root": True, "lockdown": "none", "cpus": 4, "nodes": 2}
+    return {
+        "observable": True,
+        "kernel": {**facts, "cache_pages": 128, "refill_pages": 64},
+        "plan": plan_document(plan()),
+        "problems": [],
+        **changes,
+    }
+
+
+words = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=200)
+sentences = st.lists(words, max_size=30).map(" ".join)
+
+
+@given(st.lists(st.fixed_dictionaries({"what": sentences, "fix": sentences}), max_size=3))
+def test_problems_stay_under_80_columns(problems: list[dict[str, str]]) -> None:
+    assert max(map(len, report(document(problems=problems)).split("\n"))) < 80
+
+
+@pytest.mark.parametrize("release", ["6.12.57-amd64", "r" * 64, "6.1.0-" + "very-long-name-of-a-local-build-" * 2])
+def test_any_kernel_stays_under_80_columns(release: str) -> None:
+    facts = {**document()["kernel"], "release": release, "cpus": 8192, "nodes": 1024, "lockdown": ""}
+    told = report(document(kernel=facts))
+    assert max(map(len, told.split("\n"))) < 80
+    assert release in told.replace("\n", "").replace(" ", "")
+
+
+REFUSED = {"fentry": "the kernel refuses tracing programs: Operation not permitted",
+           "kprobe": "the kernel has no kprobes (CONFIG_KPROBES is off)"}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("rung", Rung)
+def test_every_hook_is_told_whole_on_one_line(rung: Rung, level: Level) -> None:
+    chosen = plan(level, rung)
+    lines = report(document(plan=plan_document(chosen))).split("\n")
+    for hook in chosen.hooks:
+        (line,) = (line for line in lines if line.startswith(f"{hook.name} "))
+        assert line.split()[:3] == [hook.name, hook.rung.value, hook.symbol]
+        assert line.endswith(f"~{hook.cost_ns} ns  {hook.event}")
+        assert len(line) < 80
+
+
+def test_reasons_and_fixes_are_told_once() -> None:
+    chosen = make_plan(kernel(refusals=REFUSED), Level.STANDARD)
+    told = " ".join(report(document(plan=plan_document(chosen))).split())
+    for words in (REFUSED["fentry"], REFUSED["kprobe"], "to do better: boot a kernel with CONFIG_KPROBES=y"):
+        assert told.count(words) == 1
+    assert told.count("not counted here: a refill") == 1
+
+
+@pytest.mark.parametrize(("observable", "word"), [(True, "yes"), (False, "no")])
+def test_the_answer_comes_last(observable: bool, word: str) -> None:
+    assert report(document(observable=observable)).split("\n")[-1] == f"observable: {word}"
+
+
+def test_without_a_plan_the_problem_and_the_fix_are_told() -> None:
+    problem = {"what": "this kernel has no page_pool", "fix": "boot another kernel"}
+    told = report(document(observable=False, plan=None, problems=[problem]))
+    assert "problem: this kernel has no page_pool" in told
+    assert "fix: boot another kernel" in told
+    assert "HOOK" not in told
