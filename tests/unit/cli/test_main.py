@@ -50,6 +50,7 @@ def nothing_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("this would have attached to the running kernel")
 
     monkeypatch.setattr(live, "attach", refuse)
+    monkeypatch.setattr(serve.signal, "pthread_sigmask", lambda *_: None)  # Ctrl-C is still for the test runner
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])
@@ -188,7 +189,6 @@ def test_ctrl_c_ends_top_with_status_0_and_detaches(shown: Shown, capsys: Captur
 
 
 def test_a_port_in_use_detaches_and_exits_1(shown: Shown, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve.signal, "pthread_sigmask", lambda *_: None)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         status, err = refused(lambda: main(["serve", "--listen", f"127.0.0.1:{port}"]), capsys)
@@ -205,7 +205,6 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path, monkeypatch: pytest
         asked.append((level, rung))
         raise NotObservable("enough")
 
-    monkeypatch.setattr(serve.signal, "pthread_sigmask", lambda *_: None)
     monkeypatch.setattr(Live, "start", start)
     assert main(["serve", "--config", str(config)]) == 1
     assert main(["serve", "--config", str(config), "--level", "standard", "--rung", "fentry"]) == 1
