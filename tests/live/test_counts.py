@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 import pytest
 
-from ppobserve.lab.veth import End, VethLab
+from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample
+from ppobserve.probe.attach import attach
+from ppobserve.source.live import Live
 from tests.live.conftest import Start, pool_of
 
 MEGABYTE = 1_000_003
@@ -25,31 +28,36 @@ def lab(live: None) -> Iterator[VethLab]:
         yield lab
 
 
-def observe(start: Start, level: Level, rung: Rung) -> dict[str, Pair]:
+@pytest.fixture(scope="module")
+def observe(features: Features) -> Callable[[Level, Rung], dict[str, Pair]]:
     """Both ends' pools after traffic from each CPU in turn: our counts, and the kernel's (empty where it has none)."""
-    source = start(level, rung)
-    with VethLab(receiver_cpu=0) as lab:
-        for cpu in ROUNDS:
-            lab.send(3 * MEGABYTE, cpu=cpu)
-        snapshot, kernel = source.read(), lab.kernel_counters()
-        ends: tuple[End, ...] = (lab.sender, lab.receiver)
-        assert snapshot.tables.slots_dropped == 0
-        return {end.device: (pool_of(snapshot, end), kernel[end.device]) for end in ends}
+
+    @cache
+    def observed(level: Level, rung: Rung) -> dict[str, Pair]:
+        with attach(features, level, forced=rung) as attached, VethLab(receiver_cpu=0) as lab:
+            for cpu in ROUNDS:
+                lab.send(3 * MEGABYTE, cpu=cpu)
+            snapshot, kernel = Live(attached).read(), lab.kernel_counters()
+            assert snapshot.tables.slots_dropped == 0
+            return {end.device: (pool_of(snapshot, end), kernel[end.device]) for end in (lab.sender, lab.receiver)}
+
+    return observed
+
+
+Observe = Callable[[Level, Rung], dict[str, Pair]]
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_counts_equal_the_kernels(
-    start: Start, rung: Rung, level: Level, features: Features, require: Callable[..., None]
-) -> None:
-    observed = observe(start, level, rung)
-    has_statistics = any(kernel for _, kernel in observed.values())
-    for device, (sample, kernel) in observed.items():
+def test_counts_equal_the_pools_own(observe: Observe, rung: Rung, level: Level) -> None:
+    for sample, _ in observe(level, rung).values():
         same_as_the_pool_itself(sample)
-        if kernel:
-            same_as_the_kernel(sample, kernel, device)
-    if features.nodes > 1:
-        assert sum(total(sample.counters["numa_mismatch_pages"]) for sample, _ in observed.values()) > 0
-    require(has_statistics, "the kernel keeps no page_pool statistics", capability="stats")
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_counts_equal_the_kernels(observe: Observe, rung: Rung, level: Level, require: Callable[..., None]) -> None:
+    for device, (sample, kernel) in observe(level, rung).items():
+        require(kernel, "the kernel keeps no page_pool statistics", capability="stats")
+        same_as_the_kernel(sample, kernel, device)
 
 
 def same_as_the_pool_itself(sample: PoolSample) -> None:
@@ -89,10 +97,20 @@ def same_as_the_kernel(sample: PoolSample, kernel: Mapping[str, int], device: st
     assert ours == theirs, device
 
 
-def test_mismatches_know_both_nodes(start: Start, rung: Rung, features: Features, require: Callable[..., None]) -> None:
+@pytest.mark.parametrize("level", list(Level))
+def test_a_sender_that_moves_makes_mismatches(
+    observe: Observe, rung: Rung, level: Level, features: Features, require: Callable[..., None]
+) -> None:
+    require(features.nodes > 1, "one NUMA node", capability="numa")
+    assert sum(total(sample.counters["numa_mismatch_pages"]) for sample, _ in observe(level, rung).values()) > 100
+
+
+def test_mismatches_know_both_nodes(
+    observe: Observe, rung: Rung, features: Features, require: Callable[..., None]
+) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
     cells: dict[tuple[str, ...], int] = {}
-    for sample, _ in observe(start, Level.STANDARD, rung).values():
+    for sample, _ in observe(Level.STANDARD, rung).values():
         mismatches = sample.counters["numa_mismatch_pages"]
         assert isinstance(mismatches, Mapping)
         for nodes, pages in mismatches.items():
