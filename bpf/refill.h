@@ -33,6 +33,9 @@ static void begin_refill(u64 pool)
 
 	if (!r)
 		return;
+#ifdef MISMATCH_FROM_RING
+	entry_of(pool);			/* the pool's own count of releases is read at first sight: before this refill */
+#endif
 	r->pool = pool;
 	r->ring_head = pp_ring_head(pool);
 }
@@ -53,7 +56,7 @@ static void end_refill(u64 pool, bool handed_out)
 	struct slot *s = slot_of(pool);
 	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool);
 
-	if (!r)
+	if (!r || r->pool != pool)	/* attached in the midst of it */
 		return;
 	r->pool = 0;
 	if (!s)

@@ -87,13 +87,19 @@ static struct slot *slot_at(u32 entry, u32 cpu, u64 owner)
 	return s;
 }
 
-/* The counters of this pool on this CPU; 0 when the tables are full, which is counted. */
-static struct slot *slot_of(u64 pool)
+/* The entry of this pool; 0 when the table is full, which is counted. */
+static u32 *entry_of(u64 pool)
 {
 	u32 *entry = entries.lookup(&pool);
 
-	if (!entry)
-		entry = enter(pool);
+	return entry ? entry : enter(pool);
+}
+
+/* The counters of this pool on this CPU; 0 when the tables are full, which is counted. */
+static struct slot *slot_of(u64 pool)
+{
+	u32 *entry = entry_of(pool);
+
 	return entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
 }
 

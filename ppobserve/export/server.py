@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, has_dualstack_ipv6
 from socketserver import TCPServer
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -67,7 +67,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], source: Watched, cardinality: Cardinality) -> None:
-        self.address_family = AF_INET6 if ":" in address[0] else AF_INET
+        everywhere = not address[0] and has_dualstack_ipv6()
+        self.address_family = AF_INET6 if ":" in address[0] or everywhere else AF_INET
         self.health = Health(source)
         self.registry = CollectorRegistry()
         self.registry.register(PoolCollector(self.health, cardinality))
@@ -83,6 +84,8 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind, without asking a name server for our own name as HTTPServer does: it may take its time to answer."""
+        if self.address_family == AF_INET6:  # "" is every address, of IPv4 too; "::1" stays what it is
+            self.socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 0)
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 

@@ -127,11 +127,9 @@ def _stack_refusal(features: Features) -> str:
 
 
 def _fix(features: Features, rung: Rung) -> str:
-    """The one thing that would let a better rung in."""
-    if rung is Rung.FENTRY:
+    """The one thing that would let a better rung in; empty where nothing helps, as for a function that was inlined."""
+    if rung is Rung.FENTRY or not {REFILL, features.slow_function} <= features.functions.keys():
         return ""
-    if rung is Rung.KPROBE and not features.functions:
-        return "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"
     if "CONFIG_KPROBES" in features.refusals.get("kprobe", ""):
         return "boot a kernel with CONFIG_KPROBES=y, as every distribution builds them"
     return f"boot a kernel that lets root trace functions (lockdown: {features.lockdown or 'not known'})"

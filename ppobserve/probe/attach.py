@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 
-from ppobserve.errors import NotObservable
+from ppobserve.errors import LoaderError, NotObservable
 from ppobserve.kernel import bpf
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Hook, Level, Plan, Rung, make_plan
@@ -53,8 +53,7 @@ class Attached:
         """Detach everything."""
         if not self.closed:
             self.closed = True
-            for fd in self.fds.values():
-                os.close(fd)
+            _close(self.fds.values())
 
     def __enter__(self) -> Attached:
         return self
@@ -75,8 +74,6 @@ def attach(features: Features, level: Level, *, forced: Rung | None = None, seco
         try:
             attached = _load(features, plan, seconds or (SECONDS_EMULATED if features.emulated else SECONDS))
         except _RungFailed as error:
-            if forced:
-                raise NotObservable(f"cannot use the {forced.value} rung: {error}") from None
             failed[plan.rung] = str(error)
             continue
         attached.log = tuple(f"{rung.value} did not hold, took the next rung: {why}" for rung, why in failed.items())
@@ -142,7 +139,19 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
     reply, fds = child.ask(request, seconds)
     if "error" in reply:
         raise _error(reply)
+    if len(fds) != len(reply["fds"]):
+        _close(fds)
+        raise LoaderError(
+            f"only {len(fds)} of {len(reply['fds'])} descriptors arrived from the BCC loader",
+            because="this process may not have that many open files",
+            fix="ulimit -n 1024",
+        )
     return Attached(plan, tables, dict(zip(reply["fds"], fds, strict=True)))
+
+
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
+        os.close(fd)
 
 
 def _error(reply: Mapping[str, str]) -> Exception:

@@ -102,7 +102,7 @@ def test_a_sender_that_moves_makes_mismatches(
     observe: Observe, rung: Rung, level: Level, features: Features, require: Callable[..., None]
 ) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
-    assert sum(total(sample.counters["numa_mismatch_pages"]) for sample, _ in observe(level, rung).values()) > 100
+    assert sum(total(sample.counters["numa_mismatch_pages"]) for sample, _ in observe(level, rung).values()) > 0
 
 
 def test_mismatches_know_both_nodes(

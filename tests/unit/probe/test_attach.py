@@ -151,3 +151,23 @@ def test_closing_detaches_everything_and_twice_is_harmless(loader: Callable[...,
     with open(os.devnull) as newcomer:
         attached.close()
         os.fstat(newcomer.fileno())
+
+
+def test_descriptors_that_did_not_all_arrive_are_a_sentence_and_closed(
+    monkeypatch: pytest.MonkeyPatch, loader: Callable[..., Loader]
+) -> None:
+    fake, kept = loader(), list[int]()
+
+    def fewer(request: Mapping[str, Any], seconds: float) -> Answer:
+        reply, fds = fake(request, seconds)
+        os.close(fds.pop())
+        kept.extend(fds)
+        return reply, fds
+
+    monkeypatch.setattr(child, "ask", fewer)
+    with pytest.raises(LoaderError, match="descriptors arrived") as caught:
+        attach.attach(KERNEL, Level.STANDARD)
+    assert caught.value.fix == "ulimit -n 1024"
+    for fd in kept:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
