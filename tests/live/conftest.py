@@ -9,7 +9,7 @@ import pytest
 from ppobserve.kernel.features import gather
 from ppobserve.lab.veth import End
 from ppobserve.model.features import Features
-from ppobserve.model.plan import Level, Rung
+from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
@@ -30,17 +30,20 @@ def rung(request: pytest.FixtureRequest, features: Features, require: Callable[.
     return Rung(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start(features: Features) -> Iterator[Start]:
-    """Attach, and detach at the end of the test."""
-    started: list[Live] = []
+    """A source for a level and a rung. Attached once for the whole run: compiling takes ten seconds in a guest, and
+    that several are attached at once must not disturb any."""
+    started: dict[tuple[Level, Rung], Live] = {}
 
     def begin(level: Level = Level.STANDARD, rung: Rung | None = None) -> Live:
-        started.append(Live(attach(features, level, forced=rung)))
-        return started[-1]
+        key = level, make_plan(features, level, forced=rung).rung
+        if key not in started:
+            started[key] = Live(attach(features, level, forced=key[1]))
+        return started[key]
 
     yield begin
-    for live in started:
+    for live in started.values():
         live.close()
 
 

@@ -12,8 +12,6 @@ from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample
-from ppobserve.probe.attach import attach
-from ppobserve.source.live import Live
 from tests.live.conftest import Start, pool_of
 
 MEGABYTE = 1_000_003
@@ -29,15 +27,16 @@ def lab(live: None) -> Iterator[VethLab]:
 
 
 @pytest.fixture(scope="module")
-def observe(features: Features) -> Callable[[Level, Rung], dict[str, Pair]]:
+def observe(start: Start) -> Callable[[Level, Rung], dict[str, Pair]]:
     """Both ends' pools after traffic from each CPU in turn: our counts, and the kernel's (empty where it has none)."""
 
     @cache
     def observed(level: Level, rung: Rung) -> dict[str, Pair]:
-        with attach(features, level, forced=rung) as attached, VethLab(receiver_cpu=0) as lab:
+        source = start(level, rung)
+        with VethLab(receiver_cpu=0) as lab:
             for cpu in ROUNDS:
                 lab.send(3 * MEGABYTE, cpu=cpu)
-            snapshot, kernel = Live(attached).read(), lab.kernel_counters()
+            snapshot, kernel = source.read(), lab.kernel_counters()
             assert snapshot.tables.slots_dropped == 0
             return {end.device: (pool_of(snapshot, end), kernel[end.device]) for end in (lab.sender, lab.receiver)}
 

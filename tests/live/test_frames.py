@@ -82,14 +82,16 @@ def test_programs_for_big_machines_pass_the_verifier(features: Features, cpus: i
         assert total(gained(Live(attached), 1009)["pages_held"]) == BATCH
 
 
-def test_two_observers_see_the_same(start: Start, rung: Rung) -> None:
-    """The rung against the tracepoint rung, on the same frames."""
-    one, other = start(Level.STANDARD, rung), start(Level.STANDARD, Rung.TRACEPOINT)
+def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung) -> None:
+    """The rung against a tracepoint rung of its own, on the same frames."""
+    one = start(Level.STANDARD, rung)
+    other = Live(attach(features, Level.LEAN, forced=Rung.TRACEPOINT))
     before = deviceless(one), deviceless(other)
     run_frames(10_007, cpu=0)
     mine, theirs = (delta(deviceless(source), old).counters() for source, old in zip((one, other), before, strict=True))
     for name in ("pages_held", "pages_returned", "slow_refills", "numa_mismatch_pages"):
         assert total(mine[name]) == total(theirs[name]), name
+    other.close()
 
 
 def test_gathering_facts_leaves_nothing_attached() -> None:
