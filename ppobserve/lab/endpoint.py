@@ -64,8 +64,13 @@ class Endpoint:
         return ifindex
 
     def detach(self) -> None:
-        """Take XDP off the device; its pool is destroyed before this returns, if none of its pages is outside."""
-        os.close(self._link)
+        """Take XDP off the device; its pool is destroyed before this returns, if none of its pages is outside.
+
+        Once more does nothing.
+        """
+        if self._link >= 0:
+            os.close(self._link)
+            self._link = -1
 
     def listen(self, address: str) -> int:
         """Wait for the other end at *address*; returns the port."""

@@ -79,7 +79,7 @@ class VethLab:
         with self._children:
             if kind is None:
                 # First of all: ending the connection would leave a last packet in each pool, and the pools waiting.
-                self._both("detach")
+                self.destroy_pools()
 
     def send(self, nbytes: int, cpu: int | None = None) -> Transfer:
         """Send exactly *nbytes* from *cpu* (None: not pinned) and return when every byte is read and the pair is quiet.
@@ -97,6 +97,22 @@ class VethLab:
             raise LabError(f"the receiver read {received} of {nbytes} bytes", because="the connection was closed")
         self._from.ask("settle", consumers(cpu, self._receiver_cpu))
         return Transfer(received, seconds)
+
+    def park(self, nbytes: int, cpu: int | None = None) -> None:
+        """Send *nbytes* that nobody reads: they wait in the receiver's socket, in pages of its pool.
+
+        No more than a receive buffer takes, some 64 KiB; more would wait for a reader for ever.
+        """
+        self._from.ask("pin", cpu)
+        self._from.ask("send", nbytes)
+
+    def destroy_pools(self) -> None:
+        """Take XDP off both devices, which destroys their pools; one with pages outside lives on, detached."""
+        self._both("detach")
+
+    def read_parked(self, nbytes: int) -> None:
+        """Have the receiver read what was parked."""
+        self._to.ask("receive", nbytes)
 
     def kernel_counters(self) -> dict[str, dict[str, int]]:
         """The kernel's own counters by device, ``{"ppv1": {"rx_pp_alloc_slow": 3, ...}, ...}``.
