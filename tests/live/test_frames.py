@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -54,10 +53,10 @@ def test_nothing_is_lost_over_a_million_frames(start: Start) -> None:
     assert total(counters["pages_held"]) == total(counters["pages_returned"]) > 0
 
 
-def test_every_frame_passed_a_counted_refill(start: Start, rung: Rung, require: Callable[..., None]) -> None:
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_every_frame_passed_a_counted_refill(start: Start, rung: Rung) -> None:
     """Dropped frames come back through the ring, so each page of a frame is in a batch or fresh."""
     source = start(Level.STANDARD, rung)
-    require(source.plan.has("refill"), "batches need a function hook", capability="fentry")
     frames = 64 * 251
     counters = gained(source, frames)
     batches = counters["refill_batch_pages"]
