@@ -235,7 +235,8 @@ def _frames(args: argparse.Namespace, stop: threading.Event) -> int:
 def frames_line(frames: float, pools: float, seconds: float) -> str:
     """The result in words, under 80 columns."""
     cost = seconds / frames * 1e9 if frames else 0.0
-    return f"{frames:.0f} frames, {pools:.0f} pools, {seconds:.3f} seconds, {cost:.1f} ns a frame"
+    through = f"{pools:.0f} pool{'s' if pools != 1 else ''}"
+    return f"{frames:.0f} frames, {through}, {seconds:.3f} seconds, {cost:.1f} ns a frame"
 
 
 def _print(text: str) -> None:
