@@ -25,8 +25,8 @@ TOP = Path(__file__).parent.parent.parent
 KVM = Path("/dev/kvm")
 TRIAL_SECONDS = 20.0  # a boot takes 3 s where KVM works
 GUEST_SECONDS = 1500.0
-# One thread for both CPUs: with one each, and fewer host CPUs free, a guest's CPU spins for minutes on locks whose holder
-# the host has put to sleep.
+# One thread for both CPUs. With one each, and fewer free on the host, a guest's CPU spins for minutes on locks whose
+# holder the host has put to sleep.
 EMULATED = ("--disable-kvm", "--qemu-opts=-accel tcg,thread=single")
 PR_SET_PDEATHSIG = 1  # prctl(2)
 

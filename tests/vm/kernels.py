@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 HANG_SECONDS = 240
+READ_ONLY = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 KERNELS = {
     "6.1": ("tracepoint", "kprobe"),
     "6.12": ("tracepoint", "kprobe", "fentry", "numa"),
@@ -27,6 +28,6 @@ def live_tests(kernel: str, results: Path) -> str:
         "PPOBSERVE_FIGURES": str(results / "figures"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    options = ["-v", "-p", "no:cacheprovider", "-o", f"faulthandler_timeout={HANG_SECONDS}", "--durations=10"]
+    options = ["-v", "--durations=10", "-o", f"faulthandler_timeout={HANG_SECONDS}", *READ_ONLY]
     pytest = [sys.executable, "-m", "pytest", *options, f"--junitxml={results / 'junit.xml'}"]
     return shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *pytest, "tests/live"])
