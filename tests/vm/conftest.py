@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from compileall import compile_dir
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,5 +52,6 @@ def started(kernel: str) -> Iterator[Guest]:
 @pytest.fixture(scope="session")
 def guests(pytestconfig: pytest.Config) -> Iterator[dict[str, Guest]]:
     """One for every chosen kernel, all started at once."""
+    compile_dir(TOP / "ppobserve", quiet=1)  # guests cannot cache it, and an emulated CPU takes 10 s to compile it
     with ExitStack() as stack:
         yield {kernel: stack.enter_context(started(kernel)) for kernel in chosen(pytestconfig)}
