@@ -11,7 +11,17 @@
 #define NAME_BYTES	16		/* IFNAMSIZ */
 
 enum { MISS_RING_EMPTY, MISS_NUMA, MISSES };
-enum { RETURN_NUMA, RETURN_OTHER, RETURNS };
+enum {
+	RETURN_NUMA,			/* a refill met it on the wrong node */
+	RETURN_RING_FULL,
+	RETURN_REFERENCED,		/* someone else still holds a reference */
+	RETURN_PFMEMALLOC,		/* from the reserves for emergencies, never recycled */
+	RETURN_NID_UPDATE,		/* the driver moved the pool, which empties its cache */
+	RETURN_TEARDOWN,		/* the pool is being destroyed */
+	RETURN_OTHER,
+	RETURNS
+};
+enum { IN_CACHE, IN_RING, PLACES };
 
 /*
  * Counters of one pool on one CPU. What the consumer of a pool does (refill, slow, hold) is serialised by the pool's
@@ -49,9 +59,16 @@ struct pool {
 	u32 cache_pages;
 	u32 ring_pages;
 	u32 ring_size;
+	u32 tearing;			/* its pages are being given back, since its driver destroyed it */
+	u32 consumer_node;		/* where it was last refilled; UNKNOWN_NODE: not yet */
 	char netdev[NAME_BYTES];
 	char driver[NAME_BYTES];
 	char device[NAME_BYTES];
+};
+
+/* The pages that one pool keeps, by the node they are on: what bpf/remote.c found last. */
+struct kept {
+	u64 pages[PLACES][NODES + 1];
 };
 
 /* Facts about the tables themselves. A reader that sees folds_begun != folds_done, or either move, reads again. */

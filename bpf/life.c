@@ -106,6 +106,7 @@ int pool_released(struct bpf_raw_tracepoint_args *ctx)
 	if ((s32)ctx->args[1]) {
 		if (!p->detached_ns)
 			p->detached_ns = bpf_ktime_get_ns();
+		p->tearing = 0;
 		return 0;
 	}
 	__sync_fetch_and_add(&l->folds_begun, 1);

@@ -7,5 +7,8 @@ int nid_updated(struct bpf_raw_tracepoint_args *ctx)
 
 	if (s)
 		s->nid_updates++;
+#ifdef FLUSH_ON_NID_UPDATE
+	begin_flush(ctx->args[0]);
+#endif
 	return 0;
 }

@@ -61,6 +61,7 @@ static void end_refill(u64 pool, bool handed_out)
 	r->pool = 0;
 	if (!s)
 		return;
+	note_consumer(pool);
 	s->batch[bucket_of(pages) & (BATCHES - 1)]++;
 	s->batch_pages += pages;
 	if (!pages)

@@ -11,25 +11,38 @@ struct callers {
 };
 BPF_PERCPU_ARRAY(callers, struct callers, 1);
 
-static bool called_by_refill(void *ctx)
+/* A function that this kernel does not have begins and ends at 0. */
+#define INSIDE(ip, function) ((ip) - function##_START < function##_END - function##_START)
+
+static u32 reason_of_caller(u64 ip)
 {
-	u32 zero = 0;
+	if (INSIDE(ip, REFILL))
+		return RETURN_NUMA;
+	if (INSIDE(ip, DESTROY) || INSIDE(ip, RELEASE_RETRY))
+		return RETURN_TEARDOWN;
+	return INSIDE(ip, UPDATE_NID) ? RETURN_NID_UPDATE : RETURNS;
+}
+
+/* What the callers say, else what the page says. */
+static u32 reason_of(void *ctx, u64 netmem)
+{
+	u32 zero = 0, reason = RETURNS;
 	struct callers *c = callers.lookup(&zero);
-	bool found = false;
 
 	if (!c)
-		return false;
+		return RETURN_OTHER;
 	__builtin_memset(c, 0, sizeof(*c));
 	bpf_get_stack(ctx, c, sizeof(*c), 0);
 #pragma unroll
 	for (int i = 0; i < FRAMES; i++)
-		found |= c->ip[i] - REFILL_START < REFILL_END - REFILL_START;
-	return found;
+		if (reason == RETURNS)
+			reason = reason_of_caller(c->ip[i]);
+	return reason == RETURNS ? page_reason(netmem) : reason;
 }
 
 int page_returned(struct bpf_raw_tracepoint_args *ctx)
 {
-	count_return(ctx->args[0], ctx->args[1], called_by_refill(ctx));
+	count_return(ctx->args[0], ctx->args[1], reason_of(ctx, ctx->args[1]));
 	return 0;
 }
 
@@ -44,6 +57,7 @@ int page_held(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!s)
 		return 0;
+	note_consumer(pool);
 	s->held++;
 	if (pp_cache_count(pool) <= 1)
 		s->slow++;

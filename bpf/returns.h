@@ -5,18 +5,16 @@
  * page_pool_return_netmem all fire it; 6.1 inlines them.
  */
 
-static void count_return(u64 pool, u64 netmem, bool mismatch)
+static void count_return(u64 pool, u64 netmem, u32 reason)
 {
 	struct slot *s = slot_of(pool);
 	u64 *cell;
 
-	if (!s)
+	if (!s || reason >= RETURNS)
 		return;
-	if (!mismatch) {
-		__sync_fetch_and_add(&s->returned[RETURN_OTHER], 1);
+	__sync_fetch_and_add(&s->returned[reason], 1);
+	if (reason != RETURN_NUMA)
 		return;
-	}
-	__sync_fetch_and_add(&s->returned[RETURN_NUMA], 1);
 	cell = mismatch_cell(s, page_node(netmem), wanted_node(pool));
 	if (cell)
 		__sync_fetch_and_add(cell, 1);

@@ -57,6 +57,7 @@ static u32 *enter(u64 pool)
 	__builtin_memset(p, 0, sizeof(*p));
 	p->seen_ns = bpf_ktime_get_ns();
 	p->release_cnt = pp_release_cnt(pool);
+	p->consumer_node = UNKNOWN_NODE;
 	identify(p, pool);
 	p->owner = pool;
 	if (entries.insert(&pool, &fresh)) {
@@ -93,6 +94,16 @@ static u32 *entry_of(u64 pool)
 	u32 *entry = entries.lookup(&pool);
 
 	return entry ? entry : enter(pool);
+}
+
+/* Whoever refills a pool is its consumer. */
+static void note_consumer(u64 pool)
+{
+	u32 *entry = entry_of(pool);
+	struct pool *p = entry ? pools.lookup(entry) : 0;
+
+	if (p)
+		p->consumer_node = known_node(bpf_get_numa_node_id());
 }
 
 /* The counters of this pool on this CPU; 0 when the tables are full, which is counted. */

@@ -77,7 +77,7 @@ def families(snapshot: Snapshot, cardinality: Cardinality) -> Iterator[Family]:
     for metric in counters(snapshot.plan):
         yield _counter_family(metric, names, groups)
     for metric in gauges():
-        yield _gauge_family(metric, names, groups)
+        yield (_remote_family if metric.labels else _gauge_family)(metric, names, groups)
     if cardinality is Cardinality.POOL:
         yield _info_family(snapshot.pools)
         yield _gauge_family(TABLE["pool_detached_seconds"], names, groups)
@@ -114,6 +114,14 @@ def _gauge_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Group
     for group in groups:
         if metric.name in group.gauges:
             family.add_metric(group.labels, group.gauges[metric.name])
+    return family
+
+
+def _remote_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Group]) -> Family:
+    family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=(*names, *metric.labels))
+    for group in groups:
+        for values, pages in group.remote.items():
+            family.add_metric((*group.labels, *values), pages)
     return family
 
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from ppobserve.errors import KernelFactError
 from ppobserve.kernel import bpf, btf, kallsyms, numa, perf
-from ppobserve.model.features import OFFSETS, REFILL, SLOW, TRACEPOINTS, Features
+from ppobserve.model.features import FUNCTIONS, OFFSETS, REFILL, TRACEPOINTS, Features
 
 CPUINFO = Path("/proc/cpuinfo")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
-FUNCTIONS = frozenset({REFILL, *SLOW})
-
 _TYPEDEFS = frozenset(f"btf_trace_{name}" for name in TRACEPOINTS)
 _STRUCTS = frozenset({"zonelist", "zone_type", *(path.split(".")[0] for path in OFFSETS.values())})
 

@@ -81,15 +81,17 @@ class VethLab:
                 # First of all: ending the connection would leave a last packet in each pool, and the pools waiting.
                 self.destroy_pools()
 
-    def send(self, nbytes: int, cpu: int | None = None) -> Transfer:
+    def send(self, nbytes: int, cpu: int | None = None, *, splice: bool = False) -> Transfer:
         """Send exactly *nbytes* from *cpu* (None: not pinned) and return when every byte is read and the pair is quiet.
+
+        With *splice* the receiver takes the bytes through a pipe, so that pages come back while still referenced.
 
         Quiet: all acknowledged, no packet under way, and no page of the pools held outside of their caches and rings.
         UsageError for an unknown CPU; LabError when a child died or bytes were lost.
         """
         self._from.ask("pin", cpu)
         begin = time.monotonic()
-        self._to.tell("receive", nbytes)
+        self._to.tell("splice" if splice else "receive", nbytes)
         self._from.tell("send", nbytes)
         _, received = answers(self._from, self._to)
         seconds = time.monotonic() - begin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from ppobserve.errors import UsageError
@@ -11,6 +11,8 @@ from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Hook, Level, Plan, Rung
 from ppobserve.model.series import BOUNDS, Counter, Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
+
+REMOTE = "remote_pages"
 
 SCHEMA = 1
 """Goes up when a reader of the older form would misread the newer one."""
@@ -41,7 +43,7 @@ def _pool_document(sample: PoolSample) -> dict[str, Any]:
         **asdict(sample.pool),
         "state": sample.pool.state.value,
         "counters": counters,
-        "gauges": dict(sample.gauges),
+        "gauges": {**sample.gauges, **({REMOTE: _counter_document(sample.remote)} if sample.remote else {})},
     }
 
 
@@ -92,8 +94,10 @@ def _plan(document: Mapping[str, Any]) -> Plan:
 
 def _sample(document: Mapping[str, Any]) -> PoolSample:
     counters = {name: _counter(name, value) for name, value in document["counters"].items()}
-    fields = {name: value for name, value in document.items() if name not in ("counters", "gauges", "state")}
-    return PoolSample(Pool(**fields, state=State(document["state"])), counters, document["gauges"])
+    pool = Pool(**{field.name: document[field.name] for field in fields(Pool)} | {"state": State(document["state"])})
+    gauges = {name: value for name, value in document["gauges"].items() if name != REMOTE}
+    remote = dict(_flat(document["gauges"].get(REMOTE, {}), len(TABLE[REMOTE].labels)))
+    return PoolSample(pool, counters, gauges, remote)
 
 
 def _counter(name: str, document: Any) -> Counter:

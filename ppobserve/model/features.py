@@ -11,6 +11,11 @@ REFILL = "page_pool_refill_alloc_cache"
 # __page_pool_alloc_netmems_slow()", 6.17).
 SLOW = ("__page_pool_alloc_netmems_slow", "__page_pool_alloc_pages_slow")
 
+UPDATE_NID_FUNCTION = "page_pool_update_nid"
+# What gives a destroyed pool's pages back: at once, and once a second until none is out.
+DESTROY, RELEASE_RETRY = "page_pool_destroy", "page_pool_release_retry"
+FUNCTIONS = frozenset({REFILL, *SLOW, DESTROY, RELEASE_RETRY, UPDATE_NID_FUNCTION})
+
 STATE_HOLD, STATE_RELEASE = "page_pool_state_hold", "page_pool_state_release"
 POOL_RELEASE, UPDATE_NID = "page_pool_release", "page_pool_update_nid"
 TRACEPOINTS = (STATE_HOLD, STATE_RELEASE, POOL_RELEASE, UPDATE_NID)
@@ -23,13 +28,19 @@ OFFSETS: Mapping[str, str] = {
     "PP_SLOW_NETDEV": "page_pool.slow.netdev",
     "PP_USER_ID": "page_pool.user.id",
     "PP_ALLOC_COUNT": "page_pool.alloc.count",
+    "PP_ALLOC_CACHE": "page_pool.alloc.cache",
     "PP_RING_PRODUCER": "page_pool.ring.producer",
     "PP_RING_CONSUMER_HEAD": "page_pool.ring.consumer_head",
     "PP_RING_SIZE": "page_pool.ring.size",
     "PP_RING_QUEUE": "page_pool.ring.queue",
     "PP_HOLD_CNT": "page_pool.pages_state_hold_cnt",
     "PP_RELEASE_CNT": "page_pool.pages_state_release_cnt",
+    "PP_RELEASE_DW": "page_pool.release_dw",
     "PAGE_FLAGS": "page.flags",
+    "PAGE_REFCOUNT": "page._refcount",
+    "PAGE_LRU": "page.lru",
+    "PAGE_PP_MAGIC": "page.pp_magic",
+    "PAGE_INDEX": "page.index",
     "NAPI_DEV": "napi_struct.dev",
     "NAPI_ID": "napi_struct.napi_id",
     "NETDEV_NAME": "net_device.name",
@@ -48,7 +59,7 @@ OFFSETS: Mapping[str, str] = {
 }
 
 # What a kernel may lack: the kernel side has an #ifdef with the commit for each.
-OPTIONAL = frozenset({"PP_NAPI", "PP_SLOW_NETDEV", "PP_USER_ID"})
+OPTIONAL = frozenset({"PP_NAPI", "PP_SLOW_NETDEV", "PP_USER_ID", "PAGE_PP_MAGIC", "PAGE_INDEX", "PP_RELEASE_DW"})
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ppobserve.model.metrics import POOL_LABELS
-from ppobserve.model.series import Counters, add
+from ppobserve.model.series import Counters, Series, add, add_series
 from ppobserve.model.snapshot import Pool, PoolSample
 
 
@@ -35,6 +35,7 @@ class Group:
     """Values of ``label_names``, in that order."""
     counters: Counters
     gauges: Mapping[str, float]
+    remote: Series = field(default_factory=dict)
 
 
 def label_names(cardinality: Cardinality) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def fold(samples: Iterable[PoolSample], cardinality: Cardinality) -> tuple[Group
     for sample in samples:
         values = _labels(_folded(sample.pool, cardinality))
         key = tuple(values[name] for name in names)
-        groups[key] = _merged(groups.get(key), Group(key, sample.counters, sample.gauges))
+        groups[key] = _merged(groups.get(key), Group(key, sample.counters, sample.gauges, sample.remote))
     return tuple(groups.values())
 
 
@@ -62,7 +63,7 @@ def _merged(old: Group | None, new: Group) -> Group:
     if old is None:
         return new
     gauges = {name: old.gauges.get(name, 0) + new.gauges.get(name, 0) for name in {**old.gauges, **new.gauges}}
-    return Group(old.labels, add(old.counters, new.counters), gauges)
+    return Group(old.labels, add(old.counters, new.counters), gauges, add_series(old.remote, new.remote))
 
 
 def _labels(pool: Pool) -> dict[str, str]:

@@ -68,6 +68,12 @@ POOL_METRICS = (
     Metric("inflight_pages", "gauge", "Pages taken from the page allocator and not given back, cached ones included."),
     Metric("cache_pages", "gauge", "Pages in the consumer's own cache."),
     Metric("ring_pages", "gauge", "Pages in the ring, waiting for a refill."),
+    Metric(
+        "remote_pages",
+        "gauge",
+        "Pages in cache or ring that are on another NUMA node than the pool's consumer.",
+        ("where", "page_node", "consumer_node"),
+    ),
     Metric("ring_size", "gauge", "Pages that the ring can take."),
 )
 

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ppobserve.errors import NotObservable
-from ppobserve.model.features import POOL_RELEASE, REFILL, STATE_HOLD, STATE_RELEASE, UPDATE_NID, Features
+from ppobserve.model.features import (
+    DESTROY,
+    OFFSETS,
+    POOL_RELEASE,
+    REFILL,
+    RELEASE_RETRY,
+    STATE_HOLD,
+    STATE_RELEASE,
+    UPDATE_NID,
+    Features,
+)
 
 
 class Level(str, Enum):
@@ -99,22 +109,23 @@ def require_observable(features: Features) -> None:
         raise NotObservable(
             "this kernel has no page_pool", because="its type information knows no struct page_pool (CONFIG_PAGE_POOL)"
         )
+    if missing := [name for name in (STATE_HOLD, STATE_RELEASE, POOL_RELEASE) if name not in features.tracepoints]:
+        raise NotObservable(f"the kernel has no tracepoint {missing[0]}, which every rung needs")
     if features.missing_offsets:
         raise NotObservable(f"this kernel's structs lack {', '.join(features.missing_offsets)}")
 
 
 def _refusal(features: Features, rung: Rung) -> str:
     """Why this rung can't be taken; empty when it can, as far as is known without trying."""
-    missing = [name for name in (STATE_HOLD, STATE_RELEASE, POOL_RELEASE) if name not in features.tracepoints]
-    if missing:
-        return f"the kernel has no tracepoint {missing[0]}"
     if rung is Rung.TRACEPOINT:
         return _stack_refusal(features)
-    known = features.functions if rung is Rung.FENTRY else features.symbols
-    for function in (REFILL, features.slow_function):
-        if function not in known:
-            return f"{'BTF' if rung is Rung.FENTRY else 'kallsyms'} has no {function}"
-    return features.refusals.get(rung.value, "")
+    return _missing(features, rung, REFILL, features.slow_function) or features.refusals.get(rung.value, "")
+
+
+def _missing(features: Features, rung: Rung, *functions: str) -> str:
+    """Which of *functions* this rung does not find, and where it looked; empty when all are there."""
+    where, known = ("BTF", features.functions) if rung is Rung.FENTRY else ("kallsyms", features.symbols)
+    return next((f"{where} has no {function}" for function in functions if function not in known), "")
 
 
 def _stack_refusal(features: Features) -> str:
@@ -139,23 +150,46 @@ def _plan(features: Features, level: Level, rung: Rung, because: tuple[str, ...]
     hooks = [
         *_alloc_hooks(features, rung, because),
         Hook("release", Rung.TRACEPOINT, POOL_RELEASE, TRACEPOINT_NS, "end of a pool"),
+        *_return_hooks(features, level, rung, because),
     ]
-    if rung is Rung.TRACEPOINT:
-        hooks.append(
-            Hook(
-                "return", rung, STATE_RELEASE, TRACEPOINT_NS + STACK_NS, "page returned", because, _fix(features, rung)
-            )
-        )
-    elif level is not Level.LEAN:
-        hooks.append(Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page returned"))
     if level is not Level.LEAN and UPDATE_NID in features.tracepoints:
         hooks.append(Hook("update_nid", Rung.TRACEPOINT, UPDATE_NID, TRACEPOINT_NS, "nid update"))
-    unavailable = {}
+    return Plan(level, rung, tuple(hooks), _unavailable(features, level, rung))
+
+
+def _return_hooks(features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> tuple[Hook, ...]:
+    """Pages that leave, and why. On the tracepoint rung mismatches are seen nowhere else, so every level has it."""
     if rung is Rung.TRACEPOINT:
-        unavailable["refill"] = (
+        cost = TRACEPOINT_NS + STACK_NS
+        return (Hook("return", rung, STATE_RELEASE, cost, "page returned", because, _fix(features, rung)),)
+    if level is Level.LEAN:
+        return ()
+    hooks = [Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page returned")]
+    if not _no_teardown(features, rung):
+        cost = FENTRY_NS if rung is Rung.FENTRY else KPROBE_NS
+        hooks.append(Hook("teardown", rung, DESTROY, cost, "end of a pool", because, _fix(features, rung)))
+    return tuple(hooks)
+
+
+def _no_teardown(features: Features, rung: Rung) -> str:
+    """Why the end of a pool can't be told; empty when it can."""
+    if rung is not Rung.TRACEPOINT and "PP_RELEASE_DW" not in features.offsets:
+        return f"BTF has no {OFFSETS['PP_RELEASE_DW']}"
+    return _missing(features, rung, DESTROY, RELEASE_RETRY)
+
+
+def _unavailable(features: Features, level: Level, rung: Rung) -> dict[str, str]:
+    """What this plan does not count, and why."""
+    missing = {}
+    if rung is Rung.TRACEPOINT:
+        missing["refill"] = (
             "a refill that finds what it wants passes no tracepoint: batches and misses need a function hook"
         )
-    return Plan(level, rung, tuple(hooks), unavailable)
+    elif level is Level.LEAN:
+        missing["reasons"] = "level lean tells two reasons of a return apart: numa, and other for all the rest"
+    if not (level is Level.LEAN and rung is not Rung.TRACEPOINT) and (why := _no_teardown(features, rung)):
+        missing["teardown"] = f"{why}: returns at the end of a pool are counted by what their pages look like"
+    return missing
 
 
 def _alloc_hooks(features: Features, rung: Rung, because: tuple[str, ...]) -> tuple[Hook, ...]:

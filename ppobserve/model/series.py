@@ -79,13 +79,18 @@ def subtract(left: Counters, right: Counters) -> Counters:
     return {name: _subtract(counter, right.get(name)) for name, counter in left.items()}
 
 
+def add_series(left: Series, right: Series) -> Series:
+    """The sum of two series, label by label."""
+    return {key: left.get(key, 0) + right.get(key, 0) for key in {**left, **right}}
+
+
 def _add(left: Counter | None, right: Counter | None) -> Counter:
     if left is None or right is None:
         return left if right is None else right  # type: ignore[return-value]  # one of them has the name
     if isinstance(left, Histogram) and isinstance(right, Histogram):
         return left + right
     assert not isinstance(left, Histogram) and not isinstance(right, Histogram)
-    return {key: left.get(key, 0) + right.get(key, 0) for key in {**left, **right}}
+    return add_series(left, right)
 
 
 def _subtract(left: Counter, right: Counter | None) -> Counter:

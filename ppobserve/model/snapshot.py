@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ppobserve.model.plan import Plan
-from ppobserve.model.series import Counters, add, subtract
+from ppobserve.model.series import Counters, Series, add, subtract
 
 
 class State(str, Enum):
@@ -53,6 +53,8 @@ class PoolSample:
     pool: Pool
     counters: Counters
     gauges: Mapping[str, float]
+    remote: Series = field(default_factory=dict)
+    """Pages that the pool keeps on another node than its consumer's, now, by (where, page node, consumer node)."""
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,23 @@ U64, U32, S32 = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_int32
 BATCHES = 8
 NAME_BYTES = 16
 MISSES = ("ring_empty", "numa")
-RETURNS = ("numa", "other")
+RETURNS = ("numa", "ring_full", "referenced", "pfmemalloc", "nid_update", "teardown", "other")
+
+PLACES = ("cache", "ring")
+RING_STRETCH = 512
+"""Slots of a ring that one run of bpf/remote.c looks at."""
 
 MAX_NODES = 16
 
 # The end of a pool adds up every word of every CPU's slot in one program, and the verifier walks each of these steps;
-# it gives up after a million (BPF_COMPLEXITY_LIMIT_INSNS). Measured on 6.18: 4 a word, 130 a CPU beside the matrix.
-_VERIFIER_STEPS, _STEPS_A_WORD, _STEPS_A_CPU = 700_000, 4, 130
+# it gives up after a million (BPF_COMPLEXITY_LIMIT_INSNS). Measured on 6.18: 6 a word, 200 a CPU beside the matrix.
+_VERIFIER_STEPS, _STEPS_A_WORD, _STEPS_A_CPU = 700_000, 6, 200
 
 
 def nodes_told_apart(cpus: int, nodes: int) -> int:
     """How many NUMA nodes the mismatch matrix has rows for; the rest share the row of unknown nodes.
 
-    All of them up to 16, on machines of up to 540 CPUs; fewer on bigger ones, to stay within the verifier's patience.
+    All of them up to 16, on machines of up to 360 CPUs; fewer on bigger ones, to stay within the verifier's patience.
     """
     words = (_VERIFIER_STEPS // cpus - _STEPS_A_CPU) // _STEPS_A_WORD
     return max(min(nodes, MAX_NODES, isqrt(max(words, 0)) - 1), 1)
@@ -78,6 +82,8 @@ class Pool(ctypes.Structure):
         ("cache_pages", U32),
         ("ring_pages", U32),
         ("ring_size", U32),
+        ("tearing", U32),
+        ("consumer_node", U32),
         ("netdev", ctypes.c_char * NAME_BYTES),
         ("driver", ctypes.c_char * NAME_BYTES),
         ("device", ctypes.c_char * NAME_BYTES),
@@ -107,9 +113,20 @@ def slot_type(nodes: int) -> type[ctypes.Structure]:
     return type("Slot", (ctypes.Structure,), {"_fields_": fields})
 
 
+@cache
+def kept_type(nodes: int) -> type[ctypes.Structure]:
+    """``struct kept``: the pages that one pool keeps, by place and node."""
+    return type("Kept", (ctypes.Structure,), {"_fields_": (("pages", U64 * (nodes + 1) * len(PLACES)),)})
+
+
 def assertions(nodes: int) -> str:
     """C that does not compile unless ``bpf/abi.h`` has every field where this module has it."""
-    structs: dict[str, type[ctypes.Structure]] = {"pool": Pool, "ledger": Ledger, "slot": slot_type(nodes)}
+    structs: dict[str, type[ctypes.Structure]] = {
+        "pool": Pool,
+        "ledger": Ledger,
+        "slot": slot_type(nodes),
+        "kept": kept_type(nodes),
+    }
     return "\n".join(line for name, struct in structs.items() for line in _struct_assertions(name, struct)) + "\n"
 
 

@@ -9,12 +9,13 @@ from types import TracebackType
 
 from ppobserve.errors import LoaderError, NotObservable
 from ppobserve.kernel import bpf
-from ppobserve.model.features import Features
+from ppobserve.model.features import DESTROY, RELEASE_RETRY, Features
 from ppobserve.model.plan import Hook, Level, Plan, Rung, make_plan
 from ppobserve.probe import abi, child, source
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
-MAPS = ("pools", "slots", "ledgers")
+MAPS = ("pools", "slots", "ledgers", "kept")
+ON_DEMAND = ("sample_pool", "sample_kept")
 SECONDS, SECONDS_EMULATED = 30.0, 120.0
 
 
@@ -116,12 +117,19 @@ def _tracepoint(function: str) -> Callable[[Rung, str], list[dict[str, str]]]:
     return lambda rung, symbol: [_item("raw_tracepoint", function, symbol)]
 
 
+def _teardown(rung: Rung, symbol: str) -> list[dict[str, str]]:
+    if rung is Rung.KPROBE:
+        return [_item("kprobe", "destroy_entry", DESTROY), _item("kprobe", "release_retry_entry", RELEASE_RETRY)]
+    return [_item("fentry", f"kfunc__{function}", function) for function in (DESTROY, RELEASE_RETRY)]
+
+
 _PIECES = {
     "refill": _function_hook("refill"),
     "slow": _function_hook("slow"),
     "hold": _tracepoint("page_held"),
     "return": _tracepoint("page_returned"),
     "release": _tracepoint("pool_released"),
+    "teardown": _teardown,
     "update_nid": _tracepoint("nid_updated"),
 }
 
@@ -134,6 +142,7 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
         "shim": str(source.shim_folder()),
         "tables": asdict(tables),
         "maps": MAPS,
+        "on_demand": ON_DEMAND,
         "attach": [item for hook in plan.hooks for item in pieces(hook)],
     }
     reply, fds = child.ask(request, seconds)

@@ -68,12 +68,12 @@ def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
     programs = _bpf_class()(text=request["text"], cflags=request["cflags"])
     _fill(programs, request["tables"])
     links = {f"link:{item['function']}": _attach(programs, item) for item in request["attach"]}
-    loaded = programs.load_func("sample_pool", programs.RAW_TRACEPOINT)
+    for name in request["on_demand"]:
+        programs.load_func(name, programs.RAW_TRACEPOINT)
     found = {
         **{f"map:{name}": programs[name].map_fd for name in request["maps"]},
         **{f"program:{name.decode()}": function.fd for name, function in programs.funcs.items()},
         **links,
-        "program:sample_pool": loaded.fd,
     }
     return list(found), list(found.values())
 

@@ -7,6 +7,7 @@ import mmap
 import operator
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf
@@ -33,6 +34,8 @@ class Reader:
         slots = _mapped(attached.map("slots"), self._layout.bytes * tables.slots)
         self._slots = memoryview(slots).cast("Q")[: self._layout.words * tables.slots]
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
+        self._kept_type = abi.kept_type(tables.nodes)
+        self._kept = _mapped(attached.map("kept"), ctypes.sizeof(self._kept_type))
         self._released_by_pool = not attached.plan.has("return")
 
     def read(self) -> tuple[tuple[PoolSample, ...], Tables]:
@@ -81,7 +84,24 @@ class Reader:
         if self._released_by_pool:
             counters = {**counters, "pages_returned": _returned(raw.released, total(counters["numa_mismatch_pages"]))}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
-        return PoolSample(_pool(index, raw), kept, _gauges(raw))
+        return PoolSample(_pool(index, raw), kept, _gauges(raw), self._remote(index, raw))
+
+    def _remote(self, index: int, raw: abi.Pool) -> Series:
+        """Pages on another node than the consumer's; nothing on a host of one node, or while no one refilled."""
+        nodes = self._attached.tables.nodes
+        if nodes < 2 or raw.owner & 1 or raw.consumer_node >= nodes:
+            return {}
+        for start in range(0, max(raw.ring_size, 1), abi.RING_STRETCH):
+            bpf.test_run(self._attached.program("sample_kept"), context=bpf.u64s([index, start]))
+        if self._entry(index).owner != raw.owner:
+            return {}  # it ended meanwhile: what was read is anyone's
+        kept: Any = self._kept_type.from_buffer_copy(self._kept)
+        return {
+            (where, str(node), str(raw.consumer_node)): pages[node]
+            for where, pages in zip(abi.PLACES, kept.pages, strict=True)
+            for node in range(nodes)
+            if node != raw.consumer_node
+        }
 
 
 class Layout:

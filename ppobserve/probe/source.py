@@ -6,7 +6,7 @@ from pathlib import Path
 
 import ppobserve
 from ppobserve.errors import LoaderError
-from ppobserve.model.features import Features
+from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, UPDATE_NID_FUNCTION, Features
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.probe import abi
 
@@ -42,10 +42,12 @@ def files(plan: Plan) -> tuple[str, ...]:
     chosen = [*COMMON, *BY_RUNG[plan.rung]]
     if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
         chosen += ["returns.h", "return_refill.c"]
+    if plan.has("teardown"):
+        chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
     chosen.append("life.c")
     if plan.has("update_nid"):
         chosen.append("nid.c")
-    return (*chosen, "sample.c")
+    return (*chosen, "sample.c", "remote.c")
 
 
 def text(plan: Plan, tables: abi.Tables, folder: Path | None = None) -> str:
@@ -63,18 +65,35 @@ def tables(features: Features) -> abi.Tables:
 def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int | str]:
     """Everything the kernel side takes as -D."""
     hook = {hook.name: hook.symbol for hook in plan.hooks}
-    start, end = features.symbols.get("page_pool_refill_alloc_cache", (0, 0))
     values: dict[str, int | str] = {
         **features.offsets,
         **sizes.defines(),
+        **_ranges(features),
+        "RING_STRETCH": abi.RING_STRETCH,
+        "CACHE_PAGES": features.cache_pages,
         "NODES_SHIFT_IN_FLAGS": 64 - features.nodes_shift if features.nodes_shift else 0,
         "NODES_MASK": (1 << features.nodes_shift) - 1,
-        "REFILL_START": f"{start}ULL",
-        "REFILL_END": f"{end}ULL",
     }
     for name in ("refill", "slow"):
         if name in hook:
             values[f"{name.upper()}_FUNCTION"] = hook[name]
     if plan.level is Level.LEAN:
         values["MISMATCH_FROM_RING"] = 1
+    if plan.rung is not Rung.TRACEPOINT:
+        values["FLUSH_ON_NID_UPDATE"] = 1
     return values
+
+
+_CALLERS = {
+    "REFILL": REFILL,
+    "DESTROY": DESTROY,
+    "RELEASE_RETRY": RELEASE_RETRY,
+    "UPDATE_NID": UPDATE_NID_FUNCTION,
+}
+
+
+def _ranges(features: Features) -> dict[str, str]:
+    """Where the functions are that a stack is searched for; zeros for one that this kernel does not have."""
+    ranges = {name: features.symbols.get(function, (0, 0)) for name, function in _CALLERS.items()}
+    starts = {f"{name}_START": f"{start}ULL" for name, (start, _) in ranges.items()}
+    return {**starts, **{f"{name}_END": f"{end}ULL" for name, (_, end) in ranges.items()}}

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ppobserve.ui.format import printable
+
 WIDTH = 79
 
 
@@ -13,6 +15,7 @@ def report(document: Mapping[str, Any]) -> str:
     """The document of ``check --json`` for people, under 80 columns."""
     kernel = document["kernel"]
     facts = [
+        *_whose(document),
         f"kernel     {kernel['release']} {kernel['machine']}, {kernel['cpus']} CPUs, {kernel['nodes']} NUMA nodes",
         f"lockdown   {kernel['lockdown'] or 'not known'}",
         f"cache      {kernel['cache_pages']} pages, refilled by up to {kernel['refill_pages']}",
@@ -25,7 +28,16 @@ def report(document: Mapping[str, Any]) -> str:
     lines += _paragraphs("problem", (item["what"] for item in document["problems"]))
     lines += _paragraphs("fix", (item["fix"] for item in document["problems"] if item["fix"]))
     lines += ["", f"observable: {'yes' if document['observable'] else 'no'}"]
-    return "\n".join(lines)
+    return "\n".join(map(printable, "\n".join(lines).split("\n")))
+
+
+def _whose(document: Mapping[str, Any]) -> list[str]:
+    """Whose facts these are; this kernel's are taken for granted."""
+    recorded = document.get("facts")
+    if not recorded:
+        return []
+    note = f": {recorded['note']}" if recorded["note"] else ""
+    return [f"facts      of {recorded['file']}, not of this kernel{note}"]
 
 
 def _hooks(hooks: Iterable[Mapping[str, Any]]) -> list[str]:

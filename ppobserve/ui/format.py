@@ -24,7 +24,11 @@ def _digits(value: float) -> str:
 
 
 def clip(text: str, width: int) -> str:
-    """*text*, or its beginning and an ellipsis. Whoever may name a device must not steer our terminal: only what
-    prints is printed."""
-    text = "".join(each if each.isprintable() else "?" for each in text)
+    """*text*, or its beginning and an ellipsis."""
+    text = printable(text)
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Only what prints: whoever may name a device, or write a file that we read, must not steer our terminal."""
+    return "".join(each if each.isprintable() else "?" for each in text)

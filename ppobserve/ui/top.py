@@ -63,7 +63,7 @@ def table(rows: Iterable[Row]) -> str:
 
 def footnotes(plan: Plan, rows: Iterable[Row]) -> str:
     """What the dashes and marks mean, where there are any."""
-    notes = [f"-: {why}" for why in plan.unavailable.values()]
+    notes = [f"-: {plan.unavailable['refill']}"] if "refill" in plan.unavailable else []
     if any(row.pool.state is State.DETACHED for row in rows):
         notes.append("!: destroyed by its driver, with pages still out")
     return "\n".join(textwrap.fill(note, WIDTH, subsequent_indent="   ") for note in notes)

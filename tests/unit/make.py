@@ -9,10 +9,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ppobserve.model.features import OFFSETS, REFILL, SLOW, TRACEPOINTS, Features
+from ppobserve.model.features import (
+    DESTROY,
+    OFFSETS,
+    REFILL,
+    RELEASE_RETRY,
+    SLOW,
+    TRACEPOINTS,
+    UPDATE_NID_FUNCTION,
+    Features,
+)
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.series import BOUNDS, Counters, Histogram, add
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, Snapshot, State, Tables
+from ppobserve.probe.abi import PLACES, RETURNS
 
 KERNEL = Features(
     kernel="6.12.57-amd64",
@@ -24,10 +34,13 @@ KERNEL = Features(
     offsets={name: 8 * place for place, name in enumerate(OFFSETS)},
     cache_pages=128,
     nodes_shift=10,
-    functions={REFILL: 1, SLOW[0]: 2},
+    functions={REFILL: 1, SLOW[0]: 2, DESTROY: 1, RELEASE_RETRY: 1, UPDATE_NID_FUNCTION: 2},
     symbols={
         REFILL: (0xFFFFFFFF81000100, 0xFFFFFFFF81000230),
         SLOW[0]: (0xFFFFFFFF81000300, 0xFFFFFFFF81000440),
+        DESTROY: (0xFFFFFFFF81000500, 0xFFFFFFFF81000670),
+        RELEASE_RETRY: (0xFFFFFFFF81000700, 0xFFFFFFFF81000790),
+        UPDATE_NID_FUNCTION: (0xFFFFFFFF81000800, 0xFFFFFFFF810008B0),
     },
     tracepoints=frozenset(TRACEPOINTS),
     refusals={"fentry": "", "kprobe": ""},
@@ -38,7 +51,7 @@ COUNTED = {
     "numa_mismatch_pages": [("0", "1"), ("1", "0")],
     "slow_refills": [()],
     "pages_held": [()],
-    "pages_returned": [("numa",), ("other",)],
+    "pages_returned": [(reason,) for reason in RETURNS],
     "nid_updates": [()],
 }
 """The counters of a standard plan with two nodes, and their label values."""
@@ -92,6 +105,11 @@ some_counters = st.fixed_dictionaries(
 )
 
 
+nodes = st.sampled_from(["0", "1", "unknown"])
+remotes = st.dictionaries(st.tuples(st.sampled_from(PLACES), nodes, nodes), numbers, max_size=4)
+"""Pages that a pool keeps on another node than its consumer's."""
+
+
 class Host:
     """The tables of bpf/table.h and bpf/life.c: a pool that ends adds its counts to its device's group.
 
@@ -137,8 +155,8 @@ class Host:
 
 def counted(events: int) -> Counters:
     """Every counter of a standard plan, each another multiple of *events*."""
-    factors = iter((2, 3, 5, 7, 11, 13, 17, 19, 23))
-    histogram = Histogram((events, *[0] * 6, 29 * events), 64 * 29 * events)
+    factors = iter((2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43))
+    histogram = Histogram((events, *[0] * 6, 47 * events), 64 * 47 * events)
     cells = {name: {key: next(factors) * events for key in labels} for name, labels in COUNTED.items()}
     return {"refill_batch_pages": histogram, **cells}
 

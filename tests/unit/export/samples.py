@@ -12,6 +12,7 @@ from tests.unit.make import counted, snapshot
 
 NETNS = 4026531840
 MISMATCHED = {("0", "1"): 101, ("1", "0"): 0, ("unknown", "1"): 3}
+REMOTE = {("cache", "1", "0"): 53, ("ring", "1", "0"): 499}
 
 
 def moment() -> Snapshot:
@@ -25,8 +26,8 @@ def moment() -> Snapshot:
         "refill_batch_pages": Histogram((7, 0, 0, 0, 0, 2, 0, 11), 738),
     }
     return snapshot(
-        PoolSample(nic, counters, gauges),
-        PoolSample(gone, counted(3), {**gauges, "inflight_pages": -5, "pool_detached_seconds": 61.5}),
+        PoolSample(nic, counters, gauges, REMOTE),
+        PoolSample(gone, counted(3), {**gauges, "inflight_pages": -5, "pool_detached_seconds": 61.5}, REMOTE),
         PoolSample(Pool("3-f4240", driver='we"ird\\'), counted(5), gauges),
         PoolSample(Pool("ended", "eth0", NETNS, 2, driver="mlx5_core", state=State.ENDED), counted(7), {}),
         PoolSample(Pool("ended", state=State.ENDED), counted(0), {}),

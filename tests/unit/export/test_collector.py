@@ -74,8 +74,8 @@ def test_hooks_say_whether_they_are_attached_and_what_they_missed() -> None:
     samples = collected(PoolCollector(source))
     attached = {s.labels["hook"]: s.value for s in samples if s.name == "ppobserve_hook_attached"}
     missed = {s.labels["hook"]: s.value for s in samples if s.name == "ppobserve_hook_missed_total"}
-    assert attached == {"refill": 1, "slow": 0, "release": 1, "return": 1, "update_nid": 1}
-    assert missed == {"refill": 0, "slow": 1, "release": 2, "return": 3, "update_nid": 4}
+    assert attached == {"refill": 1, "slow": 0, "release": 1, "return": 1, "teardown": 1, "update_nid": 1}
+    assert missed == {"refill": 0, "slow": 1, "release": 2, "return": 3, "teardown": 4, "update_nid": 5}
 
 
 def test_a_failed_read_fails_the_scrape() -> None:

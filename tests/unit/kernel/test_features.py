@@ -40,7 +40,6 @@ def kernel_blob() -> tuple[Blob, dict[str, int]]:
     blob, places = Blob(), dict[str, int]()
     integer = blob.integer()
     tree = structs()
-    tree["page_pool"]["alloc"].pop("cache", None)
     for name, members in tree.items():
         if name != "page_pool":
             add_struct(blob, name, members, places, name, 0)
@@ -55,6 +54,7 @@ def kernel_blob() -> tuple[Blob, dict[str, int]]:
         places |= {path: at + 1024 * place for path, at in places.items() if path.startswith(f"page_pool.{name}.")}
         places[f"page_pool.{name}"] = 1024 * place
     places["page_pool.alloc.count"] = 1024 * (len(members) - 1)
+    places["page_pool.alloc.cache"] = places["page_pool.alloc.count"] + 8
     blob.struct("zonelist", ("_zonerefs", blob.array(integer, integer, 1024 * 5 + 1), 0))
     blob.enum("zone_type", ZONE_DMA=0, __MAX_NR_ZONES=5)
     blob.function(REFILL, integer)

@@ -14,7 +14,7 @@ from ppobserve.model.document import from_document, to_document
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
-from tests.unit.make import ZERO, numbers, plan, snapshot, whole_counters
+from tests.unit.make import ZERO, numbers, plan, remotes, snapshot, whole_counters
 
 pools = st.builds(Pool, st.text(max_size=8), st.text(max_size=15), numbers, state=st.sampled_from(State))
 gauges = st.dictionaries(st.sampled_from(["inflight_pages", "ring_pages"]), st.floats(allow_nan=False))
@@ -23,7 +23,7 @@ whole_snapshots = st.builds(
     Snapshot,
     st.floats(0, 1e10),
     plans,
-    st.lists(st.builds(PoolSample, pools, whole_counters, gauges), max_size=3).map(tuple),
+    st.lists(st.builds(PoolSample, pools, whole_counters, gauges, remotes), max_size=3).map(tuple),
     st.builds(Tables, numbers, numbers),
     st.text(),
     st.text(),
@@ -56,6 +56,13 @@ def test_the_document_has_the_promised_shape() -> None:
     assert pool["counters"]["slow_refills"] == 0
 
 
+def test_remote_pages_are_a_gauge_with_labels_where_there_are_any() -> None:
+    sample = PoolSample(Pool("7"), ZERO, {"ring_pages": 64}, {("cache", "1", "0"): 13, ("ring", "1", "0"): 17})
+    (pool,) = to_document(snapshot(sample))["pools"]
+    assert pool["gauges"] == {"ring_pages": 64, "remote_pages": {"cache": {"1": {"0": 13}}, "ring": {"1": {"0": 17}}}}
+    assert from_document(to_document(snapshot(sample))).pools == (sample,)
+
+
 @pytest.mark.parametrize("schema", [None, 0, 2, "1"])
 def test_another_schema_is_refused(schema: object) -> None:
     with pytest.raises(UsageError, match=r"schema .*\n.*reads schema 1"):
@@ -77,6 +84,9 @@ def test_another_schema_is_refused(schema: object) -> None:
         (("pools", 0, "counters", "refill_batch_pages"), 5),
         (("pools", 0, "counters", "refill_batch_pages", "buckets"), {"0": 5}),
         (("pools", 0, "counters", "refill_misses"), 5),
+        (("pools", 0, "gauges"), None),
+        (("pools", 0, "gauges", "remote_pages"), 5),
+        (("pools", 0, "gauges", "remote_pages"), {"ring": 5}),
     ],
 )
 def test_a_malformed_document_is_a_sentence(place: tuple[Any, ...], value: object) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppobserve.model.fold import Cardinality, fold, label_names
-from ppobserve.model.series import add
+from ppobserve.model.series import add, add_series
 from ppobserve.model.snapshot import Pool, PoolSample, State
-from tests.unit.make import flat, some_counters
+from tests.unit.make import flat, remotes, some_counters
 
 pools = st.builds(
     Pool,
@@ -24,7 +24,7 @@ pools = st.builds(
     state=st.sampled_from(State),
 )
 gauges = st.dictionaries(st.sampled_from(["inflight_pages", "ring_pages"]), st.integers(0, 1024))
-samples = st.lists(st.builds(PoolSample, pools, some_counters, gauges), max_size=7)
+samples = st.lists(st.builds(PoolSample, pools, some_counters, gauges, remotes), max_size=7)
 
 
 @given(samples, st.sampled_from(Cardinality))
@@ -35,6 +35,8 @@ def test_totals_stay(samples, cardinality: Cardinality) -> None:
     )
     for name in ("inflight_pages", "ring_pages"):
         assert sum(g.gauges.get(name, 0) for g in groups) == sum(s.gauges.get(name, 0) for s in samples)
+    remote_of = [reduce(add_series, (each.remote for each in of), {}) for of in (groups, samples)]
+    assert remote_of[0] == remote_of[1]
 
 
 @given(samples, st.sampled_from(Cardinality))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from ppobserve.errors import NotObservable
-from ppobserve.model.features import POOL_RELEASE, REFILL, SLOW, STATE_HOLD, STATE_RELEASE, TRACEPOINTS, UPDATE_NID
+from ppobserve.model.features import (
+    DESTROY,
+    OPTIONAL,
+    POOL_RELEASE,
+    REFILL,
+    RELEASE_RETRY,
+    SLOW,
+    STATE_HOLD,
+    STATE_RELEASE,
+    TRACEPOINTS,
+    UPDATE_NID,
+)
 from ppobserve.model.metrics import counters
-from ppobserve.model.plan import LADDER, Level, Plan, Rung, make_plan
+from ppobserve.model.plan import FENTRY_NS, KPROBE_NS, LADDER, Level, Plan, Rung, make_plan
 from tests.unit.make import KERNEL, kernel
 
 NEW, OLD = SLOW
@@ -18,6 +30,10 @@ HIDDEN = {REFILL: (0, 0), NEW: (0, 0)}
 
 def without(*names: str) -> frozenset[str]:
     return frozenset(TRACEPOINTS) - set(names)
+
+
+def but(known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {other: value for other, value in known.items() if other != name}
 
 
 def chosen(level: Level = Level.STANDARD, **changes: Any) -> Plan:
@@ -103,8 +119,8 @@ def test_addresses_hidden_from_a_user_who_is_not_root_are_no_reason_against_the_
     [
         ({"no_btf": "this kernel has no type information"}, "CONFIG_DEBUG_INFO_BTF=y"),
         ({"offsets": {}, "tracepoints": frozenset()}, "this kernel has no page_pool"),
-        ({"offsets": {k: v for k, v in KERNEL.offsets.items() if k != "PP_NID"}}, "lack page_pool.p.nid"),
-        ({"offsets": {k: v for k, v in KERNEL.offsets.items() if k != "PAGE_FLAGS"}}, "lack page.flags"),
+        ({"offsets": but(KERNEL.offsets, "PP_NID")}, "lack page_pool.p.nid"),
+        ({"offsets": but(KERNEL.offsets, "PAGE_FLAGS")}, "lack page.flags"),
         ({"tracepoints": without(STATE_RELEASE)}, f"the kernel has no tracepoint {STATE_RELEASE}"),
     ],
 )
@@ -115,17 +131,16 @@ def test_what_cannot_be_observed_is_a_sentence(changes: dict[str, Any], words: s
     assert caught.value.exit_status == 1
 
 
-@pytest.mark.parametrize("name", ["PP_NAPI", "PP_SLOW_NETDEV", "PP_USER_ID"])
+@pytest.mark.parametrize("name", sorted(OPTIONAL))
 def test_a_member_that_older_kernels_lack_is_not_missed(name: str) -> None:
-    offsets = {other: offset for other, offset in KERNEL.offsets.items() if other != name}
-    assert chosen(offsets=offsets).rung is Rung.FENTRY
+    assert chosen(offsets=but(KERNEL.offsets, name)).rung is Rung.FENTRY
 
 
 HOOKS = {
     (Rung.FENTRY, Level.LEAN): ["refill", "slow", "release"],
-    (Rung.FENTRY, Level.STANDARD): ["refill", "slow", "release", "return", "update_nid"],
+    (Rung.FENTRY, Level.STANDARD): ["refill", "slow", "release", "return", "teardown", "update_nid"],
     (Rung.KPROBE, Level.LEAN): ["refill", "slow", "release"],
-    (Rung.KPROBE, Level.STANDARD): ["refill", "slow", "release", "return", "update_nid"],
+    (Rung.KPROBE, Level.STANDARD): ["refill", "slow", "release", "return", "teardown", "update_nid"],
     (Rung.TRACEPOINT, Level.LEAN): ["hold", "release", "return"],
     (Rung.TRACEPOINT, Level.STANDARD): ["hold", "release", "return", "update_nid"],
 }
@@ -135,7 +150,41 @@ HOOKS = {
 def test_hooks(rung: Rung, level: Level) -> None:
     plan = make_plan(KERNEL, level, forced=rung)
     assert [hook.name for hook in plan.hooks] == HOOKS[rung, level]
-    assert set(plan.unavailable) == ({"refill"} if rung is Rung.TRACEPOINT else set())
+    reasons = {"reasons"} if level is Level.LEAN else set()
+    assert set(plan.unavailable) == ({"refill"} if rung is Rung.TRACEPOINT else reasons)
+
+
+@pytest.mark.parametrize(
+    ("rung", "changes", "why"),
+    [
+        (Rung.FENTRY, {"functions": but(KERNEL.functions, DESTROY)}, f"BTF has no {DESTROY}"),
+        (Rung.FENTRY, {"functions": but(KERNEL.functions, RELEASE_RETRY)}, f"BTF has no {RELEASE_RETRY}"),
+        (Rung.KPROBE, {"symbols": but(KERNEL.symbols, RELEASE_RETRY)}, f"kallsyms has no {RELEASE_RETRY}"),
+        (Rung.KPROBE, {"offsets": but(KERNEL.offsets, "PP_RELEASE_DW")}, "BTF has no page_pool.release_dw"),
+        (Rung.TRACEPOINT, {"symbols": but(KERNEL.symbols, RELEASE_RETRY)}, f"kallsyms has no {RELEASE_RETRY}"),
+    ],
+)
+def test_a_kernel_that_hides_the_end_of_a_pool_is_observed_without_that_reason(
+    rung: Rung, changes: dict[str, Any], why: str
+) -> None:
+    plan = make_plan(kernel(**changes), Level.STANDARD, forced=rung)
+    assert not plan.has("teardown")
+    told = f"{why}: returns at the end of a pool are counted by what their pages look like"
+    assert plan.unavailable["teardown"] == told
+    lean = make_plan(kernel(**changes), Level.LEAN, forced=rung)
+    assert ("teardown" in lean.unavailable) is (rung is Rung.TRACEPOINT)
+
+
+def test_the_tracepoint_rung_needs_no_offset_to_tell_the_end_of_a_pool() -> None:
+    features = kernel(offsets=but(KERNEL.offsets, "PP_RELEASE_DW"))
+    assert "teardown" not in make_plan(features, Level.STANDARD, forced=Rung.TRACEPOINT).unavailable
+
+
+@pytest.mark.parametrize(("rung", "cost"), [(Rung.FENTRY, FENTRY_NS), (Rung.KPROBE, KPROBE_NS)])
+def test_the_end_of_a_pool_is_hooked_as_the_refill_is(rung: Rung, cost: int) -> None:
+    plan = make_plan(KERNEL, Level.STANDARD, forced=rung)
+    (hook,) = (hook for hook in plan.hooks if hook.name == "teardown")
+    assert (hook.rung, hook.symbol, hook.cost_ns) == (rung, DESTROY, cost)
 
 
 @pytest.mark.parametrize(("rung", "level"), HOOKS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ppobserve.errors import LoaderError, NotObservable
-from ppobserve.model.features import REFILL, SLOW
+from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, SLOW
 from ppobserve.model.plan import Level, Rung
 from ppobserve.probe import attach, child
 from ppobserve.probe.attach import Attached
@@ -33,7 +33,8 @@ class Loader:
         self.requests.append(request)
         if rung in self.refused:
             return {"error": self.refused[rung], "kind": self.kind, "log": self.log}, []
-        names = [f"map:{name}" for name in request["maps"]] + ["program:sample_pool"]
+        names = [f"map:{name}" for name in request["maps"]]
+        names += [f"program:{name}" for name in request["on_demand"]]
         names += [f"link:{item['function']}" for item in request["attach"]]
         return {"fds": names, "log": ""}, [os.eventfd(0) for _ in names]
 
@@ -53,7 +54,8 @@ def test_the_best_rung_is_asked_for_and_nothing_is_said(loader: Callable[..., Lo
     with attach.attach(KERNEL, Level.STANDARD) as attached:
         assert (attached.plan.rung, attached.log) == (Rung.FENTRY, ())
         assert fake.asked == [(Rung.FENTRY, 30)]
-        assert len({attached.map("pools"), attached.map("slots"), attached.program("sample_pool")}) == 3
+        ours = [*map(attached.map, attach.MAPS), *map(attached.program, attach.ON_DEMAND)]
+        assert len(set(ours)) == len(ours) == 6
 
 
 def test_an_emulated_cpu_has_two_minutes(loader: Callable[..., Loader]) -> None:
@@ -122,7 +124,31 @@ def test_exits_are_attached_before_entries(
     attach.attach(KERNEL, Level.STANDARD, forced=rung).close()
     items = [(item["kind"], item["event"]) for item in fake.requests[0]["attach"]]
     assert items[: len(attached)] == attached
-    assert {kind for kind, _ in items[len(attached) :]} == {"raw_tracepoint"}
+    assert {kind for kind, _ in items[len(attached) :]} == {"raw_tracepoint", *TEARDOWN[rung]}
+
+
+TEARDOWN = {Rung.FENTRY: {"fentry"}, Rung.KPROBE: {"kprobe"}, Rung.TRACEPOINT: set[str]()}
+FUNCTIONS_OF_TEARDOWN = {
+    Rung.FENTRY: {"kfunc__page_pool_destroy", "kfunc__page_pool_release_retry"},
+    Rung.KPROBE: {"destroy_entry", "release_retry_entry"},
+    Rung.TRACEPOINT: set[str](),
+}
+
+
+@pytest.mark.parametrize("rung", Rung)
+def test_the_end_of_a_pool_is_hooked_where_it_begins_and_where_it_is_tried_again(
+    loader: Callable[..., Loader], rung: Rung
+) -> None:
+    fake = loader()
+    attach.attach(KERNEL, Level.STANDARD, forced=rung).close()
+    asked = fake.requests[0]
+    items = [item for item in asked["attach"] if item["event"] in (DESTROY, RELEASE_RETRY)]
+    assert {item["kind"] for item in items} == TEARDOWN[rung]
+    assert {item["function"] for item in items} == FUNCTIONS_OF_TEARDOWN[rung]
+    assert [item["event"] for item in items] == ([DESTROY, RELEASE_RETRY] if items else [])
+    for item in items:
+        name = item["function"].removeprefix("kfunc__")
+        assert f"int {name}(struct" in asked["text"] or f"KFUNC_PROBE({name}, " in asked["text"]
 
 
 def test_a_hook_counts_as_lost_when_one_of_its_programs_is(loader: Callable[..., Loader]) -> None:

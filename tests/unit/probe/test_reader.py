@@ -1,4 +1,4 @@
-"""What the kernel side counted, read from tables that this test fills in place of a kernel."""
+"""What the kernel side counted, and where pages are, read from tables that this test fills in place of a kernel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,48 +18,64 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.probe import abi
-from ppobserve.probe.attach import Attached
+from ppobserve.probe.attach import MAPS, Attached
 from ppobserve.probe.reader import UNKNOWN, Reader
 from tests.unit.make import plan
 
 POOL, OTHER, GROUP, REST = 0xFFFF888000000000, 0xFFFF888000001000, (4026531840 << 32) | 7 << 1 | 1, 1
 SIZES = abi.Tables(cpus=3, nodes=2, pools=5, groups=3, slots=11)
 REST_ENTRY, GROUP_ENTRY = 5, 6
+SAMPLE_POOL, SAMPLE_KEPT = 97, 101
+NOT_YET = SIZES.nodes
+"""The node of a consumer that nobody saw refill."""
 
 
 class Kernel:
-    """The three mapped tables, and the program that brings an entry up to date."""
+    """The mapped tables, and the programs that bring an entry up to date and look where its pages are."""
 
     def __init__(self) -> None:
-        self.fds = {f"map:{name}": os.memfd_create(name) for name in ("pools", "slots", "ledgers")}
+        self.sizes = SIZES
+        self.fds = {f"map:{name}": os.memfd_create(name) for name in MAPS}
         for fd in self.fds.values():
             os.ftruncate(fd, 16 * os.sysconf("SC_PAGESIZE"))
         self.ledger()
         self.pool(REST_ENTRY, owner=REST, nid=-1)
         self.sampled: list[int] = []
         self.on_sample: Callable[[int], None] = lambda index: None
+        self.stretches: list[tuple[int, int]] = []
+        self.on_stretch: Callable[[int, int], None] = lambda index, start: None
 
     def write(self, table: str, index: int, value: ctypes.Structure) -> None:
         os.pwrite(self.fds[f"map:{table}"], bytes(value), index * ctypes.sizeof(value))
 
     def pool(self, index: int, **fields: Any) -> None:
-        self.write("pools", index, abi.Pool(**fields))
+        self.write("pools", index, abi.Pool(**{"consumer_node": NOT_YET, **fields}))
 
     def slot(self, index: int, **fields: Any) -> None:
-        self.write("slots", index, abi.slot_type(SIZES.nodes)(**fields))
+        self.write("slots", index, abi.slot_type(self.sizes.nodes)(**fields))
+
+    def kept(self, *places: tuple[int, ...]) -> None:
+        """The pages of each place, by node, the unknown one last."""
+        pages = [count for place in places for count in place]
+        os.pwrite(self.fds["map:kept"], struct.pack(f"{len(pages)}Q", *pages), 0)
 
     def ledger(self, **fields: int) -> None:
         self.write("ledgers", 0, abi.Ledger(**fields))
 
     def test_run(self, program: int, *, context: bytes) -> int:
-        assert program == 97
-        (index,) = struct.unpack("<Q", context)
-        self.sampled.append(index)
-        self.on_sample(index)
+        arguments = struct.unpack(f"<{len(context) // 8}Q", context)
+        if program == SAMPLE_POOL:
+            self.sampled.append(*arguments)
+            self.on_sample(*arguments)
+        else:
+            assert program == SAMPLE_KEPT
+            self.stretches.append(arguments)
+            self.on_stretch(*arguments)
         return 0
 
     def reader(self, level: Level = Level.STANDARD, rung: Rung = Rung.FENTRY) -> Reader:
-        return Reader(Attached(plan(level, rung), SIZES, {**self.fds, "program:sample_pool": 97}))
+        programs = {"program:sample_pool": SAMPLE_POOL, "program:sample_kept": SAMPLE_KEPT}
+        return Reader(Attached(plan(level, rung), self.sizes, {**self.fds, **programs}))
 
 
 @pytest.fixture
@@ -75,13 +92,18 @@ def by_id(reader: Reader) -> dict[str, PoolSample]:
     return {sample.pool.id: sample for sample in samples}
 
 
+def reasons(*pages: int) -> dict[tuple[str], int]:
+    return {(reason,): count for reason, count in zip(abi.RETURNS, pages, strict=True)}
+
+
 def test_the_slots_of_a_pool_add_up_over_cpus(kernel: Kernel) -> None:
     kernel.pool(0, owner=POOL, id=23)
     kernel.pool(1, owner=OTHER, id=29)
     kernel.slot(1, owner=POOL, batch=(1, 0, 0, 0, 0, 0, 0, 2), batch_pages=128, slow=3, held=192, nid_updates=5)
     kernel.slot(2, owner=OTHER, slow=1009)
     kernel.slot(3, owner=POOL, batch=(0, 7, 0, 0, 0, 0, 0, 11), batch_pages=711, miss=(13, 17), held=19)
-    kernel.slot(10, owner=POOL, returned=(31, 37), mismatch=(0, 41, 0, 43, 0, 0, 0, 0, 0))
+    kernel.slot(4, owner=POOL, returned=(0, 2, 3, 5))
+    kernel.slot(10, owner=POOL, returned=(31, 37, 53, 59, 61, 67, 71), mismatch=(0, 41, 0, 43, 0, 0, 0, 0, 0))
     pools = by_id(kernel.reader())
     assert pools["23"].counters == {
         "refill_batch_pages": Histogram((1, 7, 0, 0, 0, 0, 0, 13), 839),
@@ -89,7 +111,7 @@ def test_the_slots_of_a_pool_add_up_over_cpus(kernel: Kernel) -> None:
         "numa_mismatch_pages": {("0", "1"): 41, ("1", "0"): 43},
         "slow_refills": {(): 3},
         "pages_held": {(): 211},
-        "pages_returned": {("numa",): 31, ("other",): 37},
+        "pages_returned": reasons(31, 39, 56, 64, 61, 67, 71),
         "nid_updates": {(): 5},
     }
     assert total(pools["29"].counters["slow_refills"]) == 1009
@@ -167,9 +189,9 @@ def test_at_level_lean_returns_are_what_the_pool_says_less_its_mismatches(kernel
 
 def test_on_the_tracepoint_rung_returns_are_counted_at_every_level(kernel: Kernel) -> None:
     kernel.pool(0, owner=POOL, id=23, released=101)
-    kernel.slot(1, owner=POOL, returned=(3, 5))
+    kernel.slot(1, owner=POOL, returned=(3, 5, 7, 11, 13, 17, 19))
     counters = by_id(kernel.reader(Level.LEAN, Rung.TRACEPOINT))["23"].counters
-    assert counters["pages_returned"] == {("numa",): 3, ("other",): 5}
+    assert counters["pages_returned"] == reasons(3, 5, 7, 11, 13, 17, 19)
     assert "refill_batch_pages" not in counters and "refill_misses" not in counters
 
 
@@ -183,6 +205,56 @@ def test_before_6_8_a_pool_gets_an_id_of_its_own(kernel: Kernel) -> None:
     both = {name for name in by_id(kernel.reader()) if name != "ended"}
     assert len(first) == len(second) == 1
     assert first != second < both and len(both) == 2
+
+
+@pytest.mark.parametrize(("level", "rung"), [(Level.STANDARD, rung) for rung in Rung] + [(Level.LEAN, Rung.TRACEPOINT)])
+def test_where_returns_are_hooked_each_reason_is_told(kernel: Kernel, level: Level, rung: Rung) -> None:
+    kernel.pool(0, owner=POOL, id=23, released=1009)
+    counters = by_id(kernel.reader(level, rung))["23"].counters
+    assert counters["pages_returned"] == reasons(0, 0, 0, 0, 0, 0, 0)
+
+
+def test_pages_on_another_node_than_the_consumer_s(kernel: Kernel) -> None:
+    kernel.pool(0, owner=POOL, id=23, consumer_node=0, ring_size=256)
+    kernel.pool(1, owner=OTHER, id=29, consumer_node=1, ring_size=256)
+    places = {0: [(13, 17, 19), (23, 29, 31)], 1: [(37, 41, 43), (47, 53, 59)]}
+    kernel.on_stretch = lambda index, start: kernel.kept(*places[index])
+    pools = by_id(kernel.reader())
+    assert pools["23"].remote == {("cache", "1", "0"): 17, ("ring", "1", "0"): 29}
+    assert pools["29"].remote == {("cache", "0", "1"): 37, ("ring", "0", "1"): 47}
+    assert pools["ended"].remote == {}
+    assert kernel.stretches == [(0, 0), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("size", "starts"), [(0, [0]), (256, [0]), (512, [0]), (513, [0, 512]), (1024, [0, 512]), (1536, [0, 512, 1024])]
+)
+def test_a_long_ring_is_looked_at_in_stretches(kernel: Kernel, size: int, starts: list[int]) -> None:
+    kernel.pool(3, owner=POOL, id=23, consumer_node=0, ring_size=size)
+    by_id(kernel.reader())
+    assert kernel.stretches == [(3, start) for start in starts]
+
+
+@pytest.mark.parametrize("node", [NOT_YET, NOT_YET + 1])
+def test_while_the_consumer_is_not_known_nothing_is_remote(kernel: Kernel, node: int) -> None:
+    kernel.pool(0, owner=POOL, id=23, consumer_node=node, ring_size=1024)
+    assert by_id(kernel.reader())["23"].remote == {}
+    assert kernel.stretches == []
+
+
+def test_on_one_node_the_kernel_is_asked_nothing(kernel: Kernel) -> None:
+    kernel.sizes = replace(SIZES, nodes=1)
+    kernel.pool(0, owner=POOL, id=23, consumer_node=0, ring_size=1024)
+    assert by_id(kernel.reader())["23"].remote == {}
+    assert kernel.stretches == []
+
+
+@pytest.mark.parametrize("then", [0, OTHER])
+def test_of_a_pool_that_ends_while_its_pages_are_looked_at_nothing_is_told(kernel: Kernel, then: int) -> None:
+    kernel.pool(0, owner=POOL, id=23, consumer_node=0, ring_size=1024)
+    kernel.kept((13, 17, 19), (23, 29, 31))
+    kernel.on_stretch = lambda index, start: kernel.pool(0, owner=then) if start else None
+    assert by_id(kernel.reader())["23"].remote == {}
 
 
 def ending(kernel: Kernel) -> None:

@@ -8,23 +8,26 @@ from pathlib import Path
 import pytest
 
 from ppobserve.errors import LoaderError
-from ppobserve.model.features import OFFSETS, OPTIONAL, REFILL
-from ppobserve.model.plan import Level, Rung
+from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE_RETRY, UPDATE_NID_FUNCTION
+from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.probe import source
 from tests.unit.make import KERNEL, kernel, plan
 
 BASE = ["abi.h", "page_pool.h", "identity.h", "table.h"]
+ON_DEMAND = ["sample.c", "remote.c"]
 FILES = {
-    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", "sample.c"],
-    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", "sample.c"],
-    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "return_stack.c", "life.c", "sample.c"],
+    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
+    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
+    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "return_stack.c", "life.c", *ON_DEMAND],
     (Rung.FENTRY, Level.STANDARD): [
-        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "life.c", "nid.c", "sample.c",
+        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "teardown.h", "teardown_fentry.c",
+        "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.STANDARD): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "life.c", "nid.c", "sample.c",
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "teardown.h", "teardown_kprobe.c",
+        "life.c", "nid.c", *ON_DEMAND,
     ],
-    (Rung.TRACEPOINT, Level.STANDARD): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", "sample.c"],
+    (Rung.TRACEPOINT, Level.STANDARD): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
 }  # fmt: skip
 
 BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
@@ -45,6 +48,15 @@ def constants(c: str) -> set[str]:
     return set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", code(c)))
 
 
+INSIDE = re.compile(r"(?<!define )\bINSIDE\(\w+, (\w+)\)")
+
+
+def glued(c: str) -> tuple[set[str], set[str]]:
+    """The names that INSIDE(ip, NAME) glues together, and the second arguments that it makes them of."""
+    names = set(INSIDE.findall(code(c)))
+    return {f"{name}_{end}" for name in names for end in ("START", "END")}, names
+
+
 def provided(c: str) -> set[str]:
     """What the C itself defines, as macro or enumerator."""
     enumerators = " ".join(re.findall(r"\benum\s*\{([^}]*)\}", code(c)))
@@ -63,9 +75,11 @@ def test_the_files_of_a_plan_in_their_order_each_with_its_name_for_the_compiler(
 @pytest.mark.parametrize(("rung", "level"), FILES)
 def test_every_name_that_the_c_takes_from_outside_is_defined(rung: Rung, level: Level) -> None:
     c = text(rung, level)
-    taken = {name for name in constants(c) - provided(c) if not BCC.match(name)}
+    made, arguments = glued(c)
+    taken = {name for name in constants(c) - provided(c) - arguments if not BCC.match(name)} | made
     defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
     assert taken - set(defined) == set()
+    assert bool(made) is (rung is Rung.TRACEPOINT)
 
 
 def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:
@@ -75,9 +89,18 @@ def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:
 
 def test_what_a_kernel_may_lack_is_used_under_a_condition_only() -> None:
     for name in OPTIONAL:
+        asking = rf"^#(?:ifdef|if )[^\n]*\b{name}\b.*?^#endif"
         for path in source.bpf_folder().glob("*.[ch]"):
-            outside = re.sub(rf"^#ifdef {name}\b.*?^#endif", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-            assert name not in constants(outside), f"{path.name} uses {name} without asking"
+            outside = re.sub(asking, "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+            left_out = name == "PP_RELEASE_DW" and path.name.startswith("teardown_")
+            assert left_out or name not in constants(outside), f"{path.name} uses {name} without asking"
+
+
+@pytest.mark.parametrize("rung", Rung)
+def test_without_release_dw_the_files_that_use_it_are_left_out(rung: Rung) -> None:
+    offsets = {name: offset for name, offset in KERNEL.offsets.items() if name != "PP_RELEASE_DW"}
+    chosen = make_plan(kernel(offsets=offsets), Level.STANDARD, forced=rung)
+    assert not any(name.startswith("teardown") for name in source.files(chosen))
 
 
 def test_mismatches_are_seen_from_the_ring_only_where_returns_are_not_hooked() -> None:
@@ -92,7 +115,31 @@ def test_values_of_the_defines() -> None:
     assert (defined["CPUS"], defined["NODES"]) == (4, 2)
     assert (defined["NODES_SHIFT_IN_FLAGS"], defined["NODES_MASK"]) == (54, 1023)
     assert defined["REFILL_FUNCTION"] == REFILL
-    assert (defined["REFILL_START"], defined["REFILL_END"]) == ("18446744071578845440ULL", "18446744071578845744ULL")
+    assert (defined["CACHE_PAGES"], defined["RING_STRETCH"]) == (128, 512)
+
+
+CALLERS = {"REFILL": REFILL, "DESTROY": DESTROY, "RELEASE_RETRY": RELEASE_RETRY, "UPDATE_NID": UPDATE_NID_FUNCTION}
+
+
+@pytest.mark.parametrize(("name", "function"), CALLERS.items())
+def test_where_a_stack_s_callers_are(name: str, function: str) -> None:
+    defined = source.defines(KERNEL, plan(), source.tables(KERNEL))
+    start, end = KERNEL.symbols[function]
+    assert (defined[f"{name}_START"], defined[f"{name}_END"]) == (f"{start}ULL", f"{end}ULL")
+    symbols = {other: place for other, place in KERNEL.symbols.items() if other != function}
+    features = kernel(symbols=symbols)
+    defined = source.defines(features, plan(), source.tables(features))
+    assert (defined[f"{name}_START"], defined[f"{name}_END"]) == ("0ULL", "0ULL")
+
+
+def test_the_callers_that_a_stack_is_searched_for_are_these() -> None:
+    assert glued(text(Rung.TRACEPOINT, Level.STANDARD))[1] == set(CALLERS)
+
+
+def test_a_flush_is_noted_where_functions_are_hooked_and_no_stack_is_looked_at() -> None:
+    for rung, level in FILES:
+        defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        assert ("FLUSH_ON_NID_UPDATE" in defined) is (rung is not Rung.TRACEPOINT)
 
 
 def test_on_a_kernel_without_numa_every_page_is_on_node_0() -> None:
@@ -102,7 +149,7 @@ def test_on_a_kernel_without_numa_every_page_is_on_node_0() -> None:
 
 
 def test_a_big_machine_shares_the_cells_of_its_last_nodes() -> None:
-    assert source.tables(kernel(nodes=64, cpus=512)).nodes == 16
+    assert source.tables(kernel(nodes=64, cpus=256)).nodes == 16
 
 
 def test_missing_bpf_sources_are_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppobserve.model.plan import Level, Rung
+from ppobserve.model.features import REFILL, SLOW
+from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.rates import Row
 from ppobserve.model.snapshot import Pool, State
 from ppobserve.ui.top import footnotes, header, headings, table
-from tests.unit.make import plan
+from tests.unit.make import kernel, plan
 
 rates = st.none() | st.floats(0, 2.0**64 / 0.01)
 rows = st.builds(
@@ -63,6 +64,14 @@ def test_a_detached_pool_is_marked_and_the_mark_explained() -> None:
 
 def test_dashes_are_explained_where_the_plan_has_them() -> None:
     assert footnotes(plan(rung=Rung.TRACEPOINT), []).startswith("-: a refill that finds what it wants")
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_no_column_lacks_is_not_explained(level: Level) -> None:
+    """``check`` tells which reasons of a return a plan does not tell apart; the column adds them up."""
+    chosen = make_plan(kernel(functions={REFILL: 1, SLOW[0]: 2}), level)
+    assert chosen.unavailable
+    assert footnotes(chosen, [row()]) == ""
 
 
 def test_a_quiet_host_gets_a_sentence() -> None:
