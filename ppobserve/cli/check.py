@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
-from ppobserve.cli import options
+from ppobserve.cli import facts, options
 from ppobserve.errors import HostError
 from ppobserve.kernel.features import gather
 from ppobserve.model.document import plan_document
@@ -20,31 +21,66 @@ from ppobserve.ui.check import report
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to plan for."""
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--save-facts", type=Path, metavar="FILE", help="save what the answer rests on, for a report")
+    files.add_argument("--facts", type=Path, metavar="FILE", help="answer for the kernel whose facts were saved there")
     options.add_probe_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the answer; 0 when this kernel can be observed, 1 when not."""
-    document = examine(gather(), args)
+    document = replay(args) if args.facts else examine(_gathered(args.save_facts), args)
     print(json.dumps(document, indent=2) if args.json else report(document))
     return 0 if document["observable"] else 1
 
 
+def _gathered(save: Path | None) -> Features:
+    features = gather()
+    if save:
+        facts.save(save, features)
+    return features
+
+
+def replay(args: argparse.Namespace) -> dict[str, Any]:
+    """The answer for the kernel whose facts were saved. What this machine lacks has no part in it."""
+    recorded = facts.load(args.facts)
+    plan, problems = _plan(recorded.features, args)
+    whose = {"file": str(args.facts), "note": recorded.note}
+    return {**_document(recorded.features, plan, problems), "facts": whose}
+
+
 def examine(features: Features, args: argparse.Namespace) -> dict[str, Any]:
     """Everything that can be told without attaching anything."""
-    problems: list[dict[str, str]] = []
-    plan = None
+    plan, problems = _plan(features, args)
     try:
-        plan = plan_document(make_plan(features, options.level(args), forced=options.rung(args)))
         require_bcc()
         bpf_folder()
     except HostError as error:
-        problems.append({"what": " ".join(filter(None, [error.what, error.because])), "fix": error.fix})
-    observable = not problems
+        problems.append(_problem(error))
+    document = _document(features, plan, problems)
     if not features.root:
         what = "not root: fentry and kprobes were not tried, and nothing can be attached"
-        problems.append({"what": what, "fix": "sudo ppobserve check"})
-    return {"observable": observable, "kernel": _kernel(features), "plan": plan, "problems": problems}
+        document["problems"].append({"what": what, "fix": "sudo ppobserve check"})
+    return document
+
+
+Problem = dict[str, str]
+
+
+def _plan(features: Features, args: argparse.Namespace) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """The plan, or why there is none."""
+    try:
+        return plan_document(make_plan(features, options.level(args), forced=options.rung(args))), []
+    except HostError as error:
+        return None, [_problem(error)]
+
+
+def _problem(error: HostError) -> Problem:
+    return {"what": " ".join(filter(None, [error.what, error.because])), "fix": error.fix}
+
+
+def _document(features: Features, plan: dict[str, Any] | None, problems: list[Problem]) -> dict[str, Any]:
+    return {"observable": not problems, "kernel": _kernel(features), "plan": plan, "problems": [*problems]}
 
 
 def _kernel(features: Features) -> dict[str, Any]:

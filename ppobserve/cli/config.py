@@ -6,18 +6,16 @@ from pathlib import Path
 
 import yaml
 
+from ppobserve.cli.files import read_text
 from ppobserve.errors import ConfigError
 from ppobserve.model.config import Config, config_from
 
 
 def load(path: Path) -> Config:
     """The configuration in *path*; ConfigError says which key or line is wrong."""
+    text = read_text(path, ConfigError)
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text") from None
+        document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f" line {mark.line + 1}" if mark else ""

@@ -1,0 +1,35 @@
+"""Files that an operator names: read and written whole, or a sentence why not."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ppobserve.errors import UsageError
+
+
+def read_text(path: Path, error: type[UsageError] = UsageError) -> str:
+    """The text of *path*; *error* when it can't be read, or is no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as refused:
+        raise error(f"cannot read {path}: {refused.strerror}") from None
+    except UnicodeDecodeError:
+        raise error(f"{path} is not UTF-8 text") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put *text* into *path*, all of it or nothing: a reader never finds half, nor does a full disk leave it."""
+    target = Path(os.path.realpath(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise UsageError(f"cannot write {path}: it is not a file")
+    half = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with half.open("x", encoding="utf-8") as file:
+            file.write(text)
+        half.replace(target)
+    except OSError as refused:
+        with suppress(OSError):
+            half.unlink()
+        raise UsageError(f"cannot write {path}: {refused.strerror}") from None
