@@ -55,7 +55,7 @@ def ask(
 def _start(
     command: Sequence[str], channel: socket.socket, asked: IO[bytes], written: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    package = str(Path(ppobserve.__file__).parent.parent)
+    package = str(Path(ppobserve.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     try:
         return subprocess.Popen(
@@ -65,6 +65,7 @@ def _start(
             stdout=written,
             stderr=written,
             env={**os.environ, "PYTHONPATH": path},
+            cwd="/",  # "python -m" looks for modules in the current folder first, which may be anyone's
         )
     except OSError as error:
         raise LoaderError(f"cannot start the BCC loader {command[0]}: {error.strerror}") from None

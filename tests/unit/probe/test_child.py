@@ -117,3 +117,15 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path, code: str, size: int) -> No
     with pytest.raises(LoaderError, match="did not finish within"):
         ask({"text": "x" * size}, 0.3, acting(hanging))
     assert not note.exists() or not os.path.exists(f"/proc/{note.read_text()}")
+
+
+def test_the_folder_that_ppobserve_is_started_in_is_no_source_of_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child runs as root: a json.py in a foreign folder must not be what it imports."""
+    (tmp_path / "json.py").write_text("raise SystemExit('foreign code')")
+    monkeypatch.chdir(tmp_path)
+    reply, _ = ask(
+        {}, 30, (sys.executable, "-S", "-c", READ + "channel.send(json.dumps({'cwd': os.getcwd()}).encode())")
+    )
+    assert reply["cwd"] == "/"
