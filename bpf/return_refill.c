@@ -33,10 +33,9 @@ static bool is_flushed(u64 pool)
 	return true;
 }
 
-static bool is_torn_down(u64 pool)
+static bool is_torn_down(u32 entry)
 {
-	u32 *entry = entry_of(pool);
-	struct pool *p = entry ? pools.lookup(entry) : 0;
+	struct pool *p = pools.lookup(&entry);
 
 	return p && p->tearing;
 }
@@ -44,16 +43,18 @@ static bool is_torn_down(u64 pool)
 int page_returned(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 pool = ctx->args[0], netmem = ctx->args[1];
-	u32 reason;
+	u32 *entry = entry_of(pool), reason;
 
+	if (!entry)
+		return 0;
 	if (is_refilling(pool))
 		reason = RETURN_NUMA;
-	else if (is_torn_down(pool))
+	else if (is_torn_down(*entry))
 		reason = RETURN_TEARDOWN;
 	else if (is_flushed(pool))
 		reason = RETURN_NID_UPDATE;
 	else
 		reason = page_reason(netmem);
-	count_return(pool, netmem, reason);
+	count_return(*entry, pool, netmem, reason);
 	return 0;
 }

@@ -42,7 +42,11 @@ static u32 reason_of(void *ctx, u64 netmem)
 
 int page_returned(struct bpf_raw_tracepoint_args *ctx)
 {
-	count_return(ctx->args[0], ctx->args[1], reason_of(ctx, ctx->args[1]));
+	u64 pool = ctx->args[0], netmem = ctx->args[1];
+	u32 *entry = entry_of(pool);
+
+	if (entry)
+		count_return(*entry, pool, netmem, reason_of(ctx, netmem));
 	return 0;
 }
 

@@ -5,9 +5,9 @@
  * page_pool_return_netmem all fire it; 6.1 inlines them.
  */
 
-static void count_return(u64 pool, u64 netmem, u32 reason)
+static void count_return(u32 entry, u64 pool, u64 netmem, u32 reason)
 {
-	struct slot *s = slot_of(pool);
+	struct slot *s = slot_at(entry, bpf_get_smp_processor_id(), pool);
 	u64 *cell;
 
 	if (!s || reason >= RETURNS)
