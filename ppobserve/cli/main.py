@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 this host refuses, 2 the command line or configuration is wrong."""
     args = parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        status = int(args.run(args))
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+        return status
     except PpobserveError as error:
         print(f"ppobserve: {error}", file=sys.stderr)
         return error.exit_status
