@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ppobserve import __version__
-from ppobserve.model.fold import Cardinality, Group, fold, label_names
+from ppobserve.model.fold import Cardinality, Group, fold, label_names, label_values
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, total
@@ -137,8 +137,8 @@ def _info_family(samples: Iterable[PoolSample]) -> Family:
                 "nid": str(pool.nid),
                 "state": pool.state.value,
             }
-            (group,) = fold([sample], Cardinality.POOL)
-            family.add_metric((*group.labels, *(own[label] for label in metric.labels)), 1)
+            whose = label_values(pool, Cardinality.POOL)
+            family.add_metric((*whose, *(own[label] for label in metric.labels)), 1)
     return family
 
 

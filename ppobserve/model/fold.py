@@ -43,12 +43,17 @@ def label_names(cardinality: Cardinality) -> tuple[str, ...]:
     return tuple(label for label in POOL_LABELS if label in _KEPT[cardinality])
 
 
+def label_values(pool: Pool, cardinality: Cardinality) -> tuple[str, ...]:
+    """The values of ``label_names`` for this pool."""
+    values = _labels(_folded(pool, cardinality))
+    return tuple(values[name] for name in label_names(cardinality))
+
+
 def fold(samples: Iterable[PoolSample], cardinality: Cardinality) -> tuple[Group, ...]:
     """One group for each combination of labels."""
-    names, groups = label_names(cardinality), dict[tuple[str, ...], Group]()
+    groups: dict[tuple[str, ...], Group] = {}
     for sample in samples:
-        values = _labels(_folded(sample.pool, cardinality))
-        key = tuple(values[name] for name in names)
+        key = label_values(sample.pool, cardinality)
         groups[key] = _merged(groups.get(key), Group(key, sample.counters, sample.gauges, sample.remote))
     return tuple(groups.values())
 

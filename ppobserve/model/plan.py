@@ -180,14 +180,14 @@ def _no_teardown(features: Features, rung: Rung) -> str:
 
 def _unavailable(features: Features, level: Level, rung: Rung) -> dict[str, str]:
     """What this plan does not count, and why."""
+    if level is Level.LEAN and rung is not Rung.TRACEPOINT:
+        return {"reasons": "level lean tells two reasons of a return apart: numa, and other for all the rest"}
     missing = {}
     if rung is Rung.TRACEPOINT:
         missing["refill"] = (
             "a refill that finds what it wants passes no tracepoint: batches and misses need a function hook"
         )
-    elif level is Level.LEAN:
-        missing["reasons"] = "level lean tells two reasons of a return apart: numa, and other for all the rest"
-    if not (level is Level.LEAN and rung is not Rung.TRACEPOINT) and (why := _no_teardown(features, rung)):
+    if why := _no_teardown(features, rung):
         missing["teardown"] = f"{why}: returns at the end of a pool are counted by what their pages look like"
     return missing
 
