@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -45,6 +46,14 @@ def start(features: Features) -> Iterator[Start]:
     yield begin
     for live in started.values():
         live.close()
+
+
+def eventually(holds: Callable[[], bool], seconds: float) -> bool:
+    """Does it hold within so many seconds?"""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
 
 
 def pool_of(snapshot: Snapshot, end: End) -> PoolSample:

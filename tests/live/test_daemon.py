@@ -25,6 +25,7 @@ from ppobserve.model.document import from_document
 from ppobserve.model.features import Features
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.series import total
+from tests.live.conftest import eventually
 
 PPOBSERVE = (sys.executable, "-m", "ppobserve.cli.main")
 NAMESPACES = Path("/run/netns")
@@ -97,12 +98,7 @@ def _address(process: subprocess.Popen[str]) -> str:
 
 def gone(programs: set[int], seconds: float = 20.0) -> bool:
     """Have these programs left the kernel? They go after a grace period."""
-    end = time.monotonic() + seconds
-    while programs & program_ids():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+    return eventually(lambda: not programs & program_ids(), seconds)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from ppobserve.errors import LabError, UsageError
 from ppobserve.lab.frames import bursts, run_frames
 from ppobserve.lab.veth import End, VethLab
+from tests.live.conftest import eventually
 
 TOP = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120  # an emulated CPU may take half a minute to start three interpreters
@@ -70,13 +70,6 @@ def host_network() -> tuple[set[str], set[str]]:
     """The devices of the host's namespace, and the named namespaces."""
     named = Path("/run/netns")
     return set(os.listdir("/sys/class/net")), set(os.listdir(named)) if named.exists() else set()
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
 
 
 def received_bytes(end: End) -> int:
@@ -179,14 +172,14 @@ def test_sigkill_of_the_lab_leaves_nothing(started: Callable[..., subprocess.Pop
     assert left
     holder.kill()
     holder.wait()
-    assert eventually(lambda: not left)
+    assert eventually(lambda: not left, PATIENCE_SECONDS)
 
 
 @pytest.mark.usefixtures("nothing_left")
 def test_ctrl_c_ends_with_a_result_and_leaves_nothing(started: Callable[..., subprocess.Popen[str]]) -> None:
     command = started(*LAB, "veth", "--json")
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
-    assert eventually(lambda: len(children.read_text().split()) == 2)
+    assert eventually(lambda: len(children.read_text().split()) == 2, PATIENCE_SECONDS)
     left = Traces(frozenset(map(int, children.read_text().split())), frozenset())
     command.send_signal(signal.SIGINT)
     out, _ = command.communicate(timeout=PATIENCE_SECONDS)

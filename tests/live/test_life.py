@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from ppobserve.lab.veth import End, VethLab
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.source.live import Live
-from tests.live.conftest import Start
+from tests.live.conftest import Start, eventually
 
 PARKED = 30_011
-SECONDS = 60
+SECONDS = 60  # the kernel looks after detached pools once a second
 
 
 def of_device(source: Live, end: End) -> list[PoolSample]:
@@ -22,14 +19,6 @@ def of_device(source: Live, end: End) -> list[PoolSample]:
         for sample in source.read().pools
         if (sample.pool.netns, sample.pool.ifindex) == (end.netns, end.ifindex) and sample.pool.state is not State.ENDED
     ]
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Does it hold within a minute? The kernel looks after detached pools once a second."""
-    end = time.monotonic() + SECONDS
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.1)
-    return holds()
 
 
 def test_a_socket_that_does_not_read_keeps_its_pool_as_a_zombie(start: Start) -> None:
@@ -44,6 +33,6 @@ def test_a_socket_that_does_not_read_keeps_its_pool_as_a_zombie(start: Start) ->
         assert zombie.gauges["inflight_pages"] > 0
         held, returned = total(zombie.counters["pages_held"]), total(zombie.counters["pages_returned"])
         assert held - returned == zombie.gauges["inflight_pages"]
-        assert eventually(lambda: of_device(source, lab.receiver)[0].gauges["pool_detached_seconds"] > 1)
+        assert eventually(lambda: of_device(source, lab.receiver)[0].gauges["pool_detached_seconds"] > 1, SECONDS)
         lab.read_parked(PARKED)
-        assert eventually(lambda: not of_device(source, lab.receiver))
+        assert eventually(lambda: not of_device(source, lab.receiver), SECONDS)
