@@ -53,15 +53,17 @@ static u32 bucket_of(u32 pages)
 static void end_refill(u64 pool, bool handed_out)
 {
 	struct refilling *r = this_refill();
-	struct slot *s = slot_of(pool);
-	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool);
+	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool), *entry;
+	struct slot *s;
 
 	if (!r || r->pool != pool)	/* attached in the midst of it */
 		return;
 	r->pool = 0;
+	entry = entry_of(pool);
+	s = entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
 	if (!s)
 		return;
-	note_consumer(pool);
+	note_consumer(*entry);
 	s->batch[bucket_of(pages) & (BATCHES - 1)]++;
 	s->batch_pages += pages;
 	if (!pages)

@@ -57,11 +57,12 @@ int page_returned(struct bpf_raw_tracepoint_args *ctx)
 int page_held(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 pool = ctx->args[0];
-	struct slot *s = slot_of(pool);
+	u32 *entry = entry_of(pool);
+	struct slot *s = entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
 
 	if (!s)
 		return 0;
-	note_consumer(pool);
+	note_consumer(*entry);
 	s->held++;
 	if (pp_cache_count(pool) <= 1)
 		s->slow++;

@@ -97,10 +97,9 @@ static u32 *entry_of(u64 pool)
 }
 
 /* Whoever refills a pool is its consumer. */
-static void note_consumer(u64 pool)
+static void note_consumer(u32 entry)
 {
-	u32 *entry = entry_of(pool);
-	struct pool *p = entry ? pools.lookup(entry) : 0;
+	struct pool *p = pools.lookup(&entry);
 
 	if (p)
 		p->consumer_node = known_node(bpf_get_numa_node_id());
