@@ -36,6 +36,9 @@ struct slot {
 	u64 held;
 	u64 returned[RETURNS];
 	u64 nid_updates;
+	u64 alloc_cache;		/* allocations that the cache served */
+	u64 frag_reuse;			/* fragments that start the last page anew, past cache and ring */
+	u64 scrubbed[PLACES];		/* pages that the end of the pool took out of its cache and ring */
 	u64 mismatch[(NODES + 1) * (NODES + 1)];	/* [page_node][wanted_node] */
 };
 #define SLOT_COUNTERS	(sizeof(struct slot) / 8 - 1)
@@ -49,6 +52,7 @@ struct pool {
 	u64 seen_ns;			/* first sight, CLOCK_MONOTONIC */
 	u64 detached_ns;		/* destroyed by its driver with pages still out; 0: in use */
 	u64 released;			/* pages that left since first sight, from the pool's own counter */
+	u64 frag_page;			/* the page that was being cut into fragments when the pool was destroyed */
 	u32 release_cnt;		/* that counter when last read */
 	s32 inflight;
 	u32 id;
@@ -61,6 +65,8 @@ struct pool {
 	u32 ring_size;
 	u32 tearing;			/* its pages are being given back, since its driver destroyed it */
 	u32 consumer_node;		/* where it was last refilled; UNKNOWN_NODE: not yet */
+	u32 first_cache;		/* pages in its cache and ring at first sight; a group's: its members' together */
+	u32 first_ring;
 	char netdev[NAME_BYTES];
 	char driver[NAME_BYTES];
 	char device[NAME_BYTES];

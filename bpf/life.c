@@ -87,6 +87,8 @@ static void end_pool(u64 pool, u32 entry)
 		return;
 	measure(p, pool);
 	__sync_fetch_and_add(&group->released, p->released);
+	__sync_fetch_and_add(&group->first_cache, p->first_cache);
+	__sync_fetch_and_add(&group->first_ring, p->first_ring);
 	fold_slots(entry, to);
 	p->owner = 0;
 	entries.delete(&pool);

@@ -61,6 +61,34 @@ static u32 pp_release_cnt(u64 pool)
 	return read_u32(pool + PP_RELEASE_CNT);
 }
 
+/* Kernel commit 53e0961da1c7 ("page_pool: add frag page recycling support in page pool", 5.15) brought fragments. */
+#ifdef PP_FRAG_USERS
+static u32 pp_frag_users(u64 pool)
+{
+	return read_u32(pool + PP_FRAG_USERS);
+}
+#endif
+
+/* The page that is being cut into fragments; 0: none. */
+static u64 pp_frag_page(u64 pool)
+{
+#ifdef PP_FRAG_PAGE
+	return read_u64(pool + PP_FRAG_PAGE);
+#else
+	return 0;
+#endif
+}
+
+/*
+ * Does someone besides its driver use the pool, as XDP's memory model does? The driver's page_pool_destroy then only
+ * drops its reference. Kernel commit 1da4bbeffe41 ("net: core: page_pool: add user refcnt and reintroduce
+ * page_pool_destroy", 5.4).
+ */
+static bool pp_is_shared(u64 pool)
+{
+	return read_u32(pool + PP_USER_CNT) > 1;
+}
+
 static s32 pp_nid(u64 pool)
 {
 	return (s32)read_u32(pool + PP_NID);

@@ -2,12 +2,15 @@
 /*
  * The refill of a pool's cache from its ring, and the slow path behind it: once per 64 pages.
  *
- * Both are noinline since they exist (refill: kernel commit 44768decb7c0, 5.6), so both can always be hooked.
+ * Both are noinline since they exist, so both can always be hooked. Before kernel commit 44768decb7c0 ("page_pool: handle
+ * page recycle for NUMA_NO_NODE condition", 5.6) the refill is inside the allocation (INLINED_REFILL): an allocation
+ * that finds the cache empty is one, until it leaves or enters the slow path.
  */
 
 /* The refill this CPU is in. Refills don't nest: a pool has one consumer, and it runs with softirqs off. */
 struct refilling {
 	u64 pool;			/* 0: none */
+	u32 entry;
 	u32 ring_head;
 };
 BPF_PERCPU_ARRAY(refilling, struct refilling, 1);
@@ -27,16 +30,16 @@ static bool is_refilling(u64 pool)
 	return r && r->pool == pool;
 }
 
+/* First sight of a pool is here at the latest: before this refill changes its ring, cache and count of releases. */
 static void begin_refill(u64 pool)
 {
 	struct refilling *r = this_refill();
+	u32 *entry = entry_of(pool);
 
-	if (!r)
+	if (!r || !entry)
 		return;
-#ifdef MISMATCH_FROM_RING
-	entry_of(pool);			/* the pool's own count of releases is read at first sight: before this refill */
-#endif
 	r->pool = pool;
+	r->entry = *entry;
 	r->ring_head = pp_ring_head(pool);
 }
 
@@ -53,17 +56,16 @@ static u32 bucket_of(u32 pages)
 static void end_refill(u64 pool, bool handed_out)
 {
 	struct refilling *r = this_refill();
-	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool), *entry;
+	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool);
 	struct slot *s;
 
-	if (!r || r->pool != pool)	/* attached in the midst of it */
+	if (!r || r->pool != pool)	/* none, or attached in the midst of it */
 		return;
 	r->pool = 0;
-	entry = entry_of(pool);
-	s = entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
+	s = slot_at(r->entry, bpf_get_smp_processor_id(), pool);
 	if (!s)
 		return;
-	note_consumer(*entry);
+	note_consumer(r->entry);
 	s->batch[bucket_of(pages) & (BATCHES - 1)]++;
 	s->batch_pages += pages;
 	if (!pages)

@@ -6,6 +6,13 @@ struct page_pool;
 #define ENTRY(function, args...) KFUNC_PROBE(function, args)
 #define EXIT(function, args...) KRETFUNC_PROBE(function, args)
 
+#ifdef INLINED_REFILL
+ENTRY(SLOW_FUNCTION, struct page_pool *pool)
+{
+	end_refill((u64)pool, false);	/* it gave nothing */
+	return 0;
+}
+#else
 ENTRY(REFILL_FUNCTION, struct page_pool *pool)
 {
 	begin_refill((u64)pool);
@@ -17,6 +24,7 @@ EXIT(REFILL_FUNCTION, struct page_pool *pool, u64 page)
 	end_refill((u64)pool, page != 0);
 	return 0;
 }
+#endif
 
 EXIT(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
 {

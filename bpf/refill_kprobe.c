@@ -3,6 +3,7 @@
 
 BPF_PERCPU_ARRAY(slow_pool, u64, 1);
 
+#ifndef INLINED_REFILL
 int refill_entry(struct pt_regs *ctx)
 {
 	begin_refill(PT_REGS_PARM1(ctx));
@@ -17,12 +18,16 @@ int refill_exit(struct pt_regs *ctx)
 		end_refill(r->pool, PT_REGS_RC(ctx) != 0);
 	return 0;
 }
+#endif
 
 int slow_entry(struct pt_regs *ctx)
 {
 	u32 zero = 0;
 	u64 pool = PT_REGS_PARM1(ctx);
 
+#ifdef INLINED_REFILL
+	end_refill(pool, false);	/* it gave nothing */
+#endif
 	slow_pool.update(&zero, &pool);
 	return 0;
 }

@@ -5,6 +5,24 @@
  * page_pool_return_netmem all fire it; 6.1 inlines them.
  */
 
+/*
+ * The end of a pool empties its cache, from the top, and then its ring (page_pool_scrub in net/core/page_pool.c): a page
+ * of the cache was where the cache now ends. The page that was being cut into fragments, given back first, was in
+ * neither, though it may have come from there.
+ */
+static void count_scrubbed(struct slot *s, u32 entry, u64 pool, u64 netmem)
+{
+	struct pool *p = pools.lookup(&entry);
+	u32 count = pp_cache_count(pool);
+
+	if (!p || p->frag_page == netmem)
+		return;
+	if (read_u64(pool + PP_ALLOC_CACHE + 8ULL * count) == netmem)
+		__sync_fetch_and_add(&s->scrubbed[IN_CACHE], 1);
+	else if (!count)
+		__sync_fetch_and_add(&s->scrubbed[IN_RING], 1);
+}
+
 static void count_return(u32 entry, u64 pool, u64 netmem, u32 reason)
 {
 	struct slot *s = slot_at(entry, bpf_get_smp_processor_id(), pool);
@@ -13,6 +31,8 @@ static void count_return(u32 entry, u64 pool, u64 netmem, u32 reason)
 	if (!s || reason >= RETURNS)
 		return;
 	__sync_fetch_and_add(&s->returned[reason], 1);
+	if (reason == RETURN_TEARDOWN)
+		count_scrubbed(s, entry, pool, netmem);
 	if (reason != RETURN_NUMA)
 		return;
 	cell = mismatch_cell(s, page_node(netmem), wanted_node(pool));

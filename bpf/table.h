@@ -58,6 +58,8 @@ static u32 *enter(u64 pool)
 	p->seen_ns = bpf_ktime_get_ns();
 	p->release_cnt = pp_release_cnt(pool);
 	p->consumer_node = UNKNOWN_NODE;
+	p->first_cache = pp_cache_count(pool);
+	p->first_ring = pp_ring_count(pool);
 	identify(p, pool);
 	p->owner = pool;
 	if (entries.insert(&pool, &fresh)) {

@@ -9,6 +9,8 @@ static void begin_teardown(u64 pool)
 	u32 *entry = entry_of(pool);
 	struct pool *p = entry ? pools.lookup(entry) : 0;
 
-	if (p)
-		p->tearing = 1;
+	if (!p || pp_is_shared(pool))
+		return;
+	p->tearing = 1;
+	p->frag_page = pp_frag_page(pool);
 }

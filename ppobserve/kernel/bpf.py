@@ -17,9 +17,10 @@ from ppobserve.errors import HostError
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}.get(platform.machine(), 280)
 
-PROG_LOAD, PROG_TEST_RUN, PROG_GET_FD_BY_ID = 5, 10, 13
+MAP_CREATE, MAP_LOOKUP_ELEM, PROG_LOAD, PROG_TEST_RUN, PROG_GET_FD_BY_ID = 0, 1, 5, 10, 13
 OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, PROG_GET_NEXT_ID, LINK_CREATE, ENABLE_STATS = 15, 17, 11, 28, 32
-TYPE_XDP, TYPE_TRACING = 6, 26
+TYPE_XDP, TYPE_RAW_TRACEPOINT, TYPE_TRACING = 6, 17, 26
+MAP_TYPE_ARRAY = 2
 ATTACH_FENTRY, ATTACH_XDP = 24, 37
 TEST_XDP_LIVE_FRAMES = 2
 XDP_FLAGS_DRV_MODE = 4
@@ -97,6 +98,19 @@ def _patiently(attr: bytes, what: str) -> int:
             if error.errno != errno.EAGAIN:
                 raise
     return bpf(PROG_LOAD, attr, what)
+
+
+def create_array(value_bytes: int, entries: int = 1) -> int:
+    """A new array map; returns its fd."""
+    return bpf(MAP_CREATE, struct.pack("<IIII", MAP_TYPE_ARRAY, 4, value_bytes, entries), "cannot create a BPF map")
+
+
+def look_up(array: int, value_bytes: int, index: int = 0) -> bytes:
+    """One element of an array map."""
+    key, value = ctypes.c_uint32(index), ctypes.create_string_buffer(value_bytes)
+    attr = struct.pack("<IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0)
+    bpf(MAP_LOOKUP_ELEM, attr, "cannot read a BPF map")
+    return value.raw
 
 
 def attach_tracing(program: int) -> int:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel import bpf, btf, kallsyms, numa, perf
-from ppobserve.model.features import FUNCTIONS, OFFSETS, REFILL, TRACEPOINTS, Features
+from ppobserve.kernel import bpf, btf, kallsyms, numa, perf, text
+from ppobserve.model.features import ALLOC, FRAG, FUNCTIONS, OFFSETS, SLOW, TRACEPOINTS, Features
 
 CPUINFO = Path("/proc/cpuinfo")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
@@ -36,6 +36,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
     root = os.geteuid() == 0
     types, no_btf = _types(paths.btf)
     functions = types.names(FUNCTIONS, btf.FUNC) if types else {}
+    symbols = kallsyms.ranges(FUNCTIONS, paths.kallsyms)
     return Features(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -49,7 +50,8 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         cache_pages=_cache_pages(types),
         nodes_shift=_nodes_shift(types),
         functions={name: types.argument_count(index) for name, index in functions.items()} if types else {},
-        symbols=kallsyms.ranges(FUNCTIONS, paths.kallsyms),
+        symbols=symbols,
+        allocators=_allocators(symbols) if attempt and root else frozenset(),
         tracepoints=frozenset(_tracepoints(types)),
         refusals=_refusals(functions) if attempt and root else {},
     )
@@ -106,14 +108,25 @@ def _tracepoints(types: btf.Btf | None) -> Iterable[str]:
     return (name.removeprefix("btf_trace_") for name in found)
 
 
+def _allocators(symbols: Mapping[str, tuple[int, int]]) -> frozenset[str]:
+    """The functions that go on to the slow path themselves, and so have the fast path in them, too."""
+    slow = next((symbols[name][0] for name in SLOW if name in symbols), 0)
+    candidates = [name for name in (*ALLOC, *FRAG) if slow and name in symbols]
+    try:
+        return frozenset(name for name in candidates if text.branches_to(*symbols[name], slow))
+    except bpf.BpfError:
+        return frozenset()
+
+
 def _refusals(functions: Mapping[str, int]) -> dict[str, str]:
-    """Each rung tried for real on the refill: what the kernel said, empty where it let us in."""
-    return {"fentry": _try_fentry(functions.get(REFILL, 0)), "kprobe": _try_kprobe()}
+    """Each rung tried for real on the slow path, which every kernel has: what it said, empty where it let us in."""
+    slow = next((name for name in SLOW if name in functions), SLOW[0])
+    return {"fentry": _try_fentry(slow, functions.get(slow, 0)), "kprobe": _try_kprobe(slow)}
 
 
-def _try_fentry(btf_id: int) -> str:
+def _try_fentry(function: str, btf_id: int) -> str:
     if not btf_id:
-        return f"BTF does not describe {REFILL}"
+        return f"BTF does not describe {function}"
     fds = []
     try:
         fds.append(
@@ -128,11 +141,11 @@ def _try_fentry(btf_id: int) -> str:
     return ""
 
 
-def _try_kprobe() -> str:
+def _try_kprobe(function: str) -> str:
     if not perf.KPROBE_PMU.exists():
         return "the kernel has no kprobes (CONFIG_KPROBES is off)"
     try:
-        os.close(perf.open_kprobe(REFILL))
+        os.close(perf.open_kprobe(function))
     except OSError as error:
-        return f"cannot open a kprobe on {REFILL}: {error.strerror}"
+        return f"cannot open a kprobe on {function}: {error.strerror}"
     return ""

@@ -22,9 +22,14 @@ class Facts:
 
 def to_facts(features: Features, note: str = "") -> dict[str, Any]:
     """The document. Addresses are left in: they are what a plan looks at, and change at every boot (KASLR)."""
-    facts = {**asdict(features), "tracepoints": sorted(features.tracepoints)}
-    ordered = {name: dict(sorted(fact.items())) if isinstance(fact, Mapping) else fact for name, fact in facts.items()}
-    return {"schema": SCHEMA, "note": note, **ordered}
+    return {"schema": SCHEMA, "note": note, **{name: _ordered(fact) for name, fact in asdict(features).items()}}
+
+
+def _ordered(fact: Any) -> Any:
+    """Sorted, so that two documents can be compared line by line."""
+    if isinstance(fact, Mapping):
+        return dict(sorted(fact.items()))
+    return sorted(fact) if isinstance(fact, frozenset) else fact
 
 
 def from_facts(document: Any, source: str) -> Facts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 REFILL = "page_pool_refill_alloc_cache"
@@ -11,14 +11,22 @@ REFILL = "page_pool_refill_alloc_cache"
 # __page_pool_alloc_netmems_slow()", 6.17).
 SLOW = ("__page_pool_alloc_netmems_slow", "__page_pool_alloc_pages_slow")
 
+# What hands a page out, newest name first. One may call another, or have its code inside: only the machine code tells.
+ALLOC = ("page_pool_alloc_netmems", "page_pool_alloc_netmem", "page_pool_alloc_pages")
+# What hands out fragments of a page (kernel commit 53e0961da1c7, "page_pool: add frag page recycling support in page
+# pool", 5.15). page_pool_alloc_frag calls the other one where both are there.
+FRAG = ("page_pool_alloc_frag_netmem", "page_pool_alloc_frag")
+
 UPDATE_NID_FUNCTION = "page_pool_update_nid"
 # What gives a destroyed pool's pages back: at once, and once a second until none is out.
 DESTROY, RELEASE_RETRY = "page_pool_destroy", "page_pool_release_retry"
-FUNCTIONS = frozenset({REFILL, *SLOW, DESTROY, RELEASE_RETRY, UPDATE_NID_FUNCTION})
+FUNCTIONS = frozenset({REFILL, *SLOW, *ALLOC, *FRAG, DESTROY, RELEASE_RETRY, UPDATE_NID_FUNCTION})
 
 STATE_HOLD, STATE_RELEASE = "page_pool_state_hold", "page_pool_state_release"
-POOL_RELEASE, UPDATE_NID = "page_pool_release", "page_pool_update_nid"
-TRACEPOINTS = (STATE_HOLD, STATE_RELEASE, POOL_RELEASE, UPDATE_NID)
+UPDATE_NID = "page_pool_update_nid"
+# Renamed by "page_pool: add destroy attempts counter and rename tracepoint" (5.5).
+POOL_RELEASE = ("page_pool_release", "page_pool_inflight")
+TRACEPOINTS = (STATE_HOLD, STATE_RELEASE, *POOL_RELEASE, UPDATE_NID)
 
 # The members whose offsets the kernel side takes as -D, by the name they have there.
 OFFSETS: Mapping[str, str] = {
@@ -36,6 +44,9 @@ OFFSETS: Mapping[str, str] = {
     "PP_HOLD_CNT": "page_pool.pages_state_hold_cnt",
     "PP_RELEASE_CNT": "page_pool.pages_state_release_cnt",
     "PP_RELEASE_DW": "page_pool.release_dw",
+    "PP_USER_CNT": "page_pool.user_cnt",
+    "PP_FRAG_USERS": "page_pool.frag_users",
+    "PP_FRAG_PAGE": "page_pool.frag_page",
     "PAGE_FLAGS": "page.flags",
     "PAGE_REFCOUNT": "page._refcount",
     "PAGE_LRU": "page.lru",
@@ -59,7 +70,18 @@ OFFSETS: Mapping[str, str] = {
 }
 
 # What a kernel may lack: the kernel side has an #ifdef with the commit for each.
-OPTIONAL = frozenset({"PP_NAPI", "PP_SLOW_NETDEV", "PP_USER_ID", "PAGE_PP_MAGIC", "PAGE_INDEX", "PP_RELEASE_DW"})
+OPTIONAL = frozenset(
+    {
+        "PP_NAPI",
+        "PP_SLOW_NETDEV",
+        "PP_USER_ID",
+        "PP_FRAG_USERS",
+        "PP_FRAG_PAGE",
+        "PP_RELEASE_DW",
+        "PAGE_PP_MAGIC",
+        "PAGE_INDEX",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +111,8 @@ class Features:
     """Functions that BTF describes, with their number of arguments: what fentry can hook."""
     symbols: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Functions that kallsyms lists, with start and end address; zeros when addresses are hidden."""
+    allocators: frozenset[str] = frozenset()
+    """Functions with an allocation's fast path in them, as their machine code says; none where it can't be read."""
     tracepoints: frozenset[str] = frozenset()
     refusals: Mapping[str, str] = field(default_factory=dict)
     """What the kernel said when a rung was tried, by rung; a rung that was not tried is not there, one that works is
@@ -103,6 +127,24 @@ class Features:
     def slow_function(self) -> str:
         """The slow path's name on this kernel; the newest one where none is known."""
         return next((name for name in SLOW if name in self.functions or name in self.symbols), SLOW[0])
+
+    @property
+    def refill_is_inlined(self) -> bool:
+        """Is there no refill to hook? True before kernel commit 44768decb7c0 (5.6)."""
+        return REFILL not in self.functions and REFILL not in self.symbols
+
+    @property
+    def release_tracepoint(self) -> str:
+        """The tracepoint of a pool's end on this kernel; the newest name where there is none."""
+        return next((name for name in POOL_RELEASE if name in self.tracepoints), POOL_RELEASE[0])
+
+    def alloc_functions(self, known: Container[str]) -> tuple[str, ...]:
+        """Those of the *known* that every whole page is handed out by."""
+        return tuple(name for name in ALLOC if name in known and name in self.allocators)
+
+    def frag_function(self, known: Container[str]) -> str:
+        """That of the *known* that every fragment is handed out by; empty where there is none."""
+        return next((name for name in FRAG if name in known), "")
 
     @property
     def missing_offsets(self) -> tuple[str, ...]:

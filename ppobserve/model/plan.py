@@ -5,15 +5,15 @@ A plan is a value. It is made from facts alone, so it can be argued about, teste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeAlias
 
 from ppobserve.errors import NotObservable
 from ppobserve.model.features import (
     DESTROY,
     OFFSETS,
-    POOL_RELEASE,
     REFILL,
     RELEASE_RETRY,
     STATE_HOLD,
@@ -28,6 +28,7 @@ class Level(str, Enum):
 
     LEAN = "lean"
     STANDARD = "standard"
+    FULL = "full"
 
 
 class Rung(str, Enum):
@@ -77,6 +78,11 @@ class Plan:
         """Is this hook part of the plan?"""
         return any(hook == each.name for each in self.hooks)
 
+    @property
+    def inlined_refill(self) -> bool:
+        """Is a refill seen as an allocation that finds the cache empty, because the kernel has it in there?"""
+        return self.has("alloc") and not self.has("refill")
+
 
 def make_plan(
     features: Features, level: Level, *, forced: Rung | None = None, failed: Mapping[Rung, str] | None = None
@@ -88,7 +94,7 @@ def make_plan(
     require_observable(features)
     reasons: list[str] = []
     for rung in LADDER:
-        refusal = (failed or {}).get(rung) or _refusal(features, rung)
+        refusal = (failed or {}).get(rung) or _refusal(features, rung, level)
         if forced is None and refusal:
             reasons.append(f"{rung.value}: {refusal}")
         elif forced in (None, rung):
@@ -109,22 +115,48 @@ def require_observable(features: Features) -> None:
         raise NotObservable(
             "this kernel has no page_pool", because="its type information knows no struct page_pool (CONFIG_PAGE_POOL)"
         )
-    if missing := [name for name in (STATE_HOLD, STATE_RELEASE, POOL_RELEASE) if name not in features.tracepoints]:
+    needed = (STATE_HOLD, STATE_RELEASE, features.release_tracepoint)
+    if missing := [name for name in needed if name not in features.tracepoints]:
         raise NotObservable(f"the kernel has no tracepoint {missing[0]}, which every rung needs")
     if features.missing_offsets:
         raise NotObservable(f"this kernel's structs lack {', '.join(features.missing_offsets)}")
 
 
-def _refusal(features: Features, rung: Rung) -> str:
+def _refusal(features: Features, rung: Rung, level: Level) -> str:
     """Why this rung can't be taken; empty when it can, as far as is known without trying."""
     if rung is Rung.TRACEPOINT:
         return _stack_refusal(features)
-    return _missing(features, rung, REFILL, features.slow_function) or features.refusals.get(rung.value, "")
+    refusal = features.refusals.get(rung.value, "")
+    if features.refill_is_inlined:
+        return refusal or _missing(features, rung, features.slow_function) or _inlined_refusal(features, rung, level)
+    return _missing(features, rung, REFILL, features.slow_function) or refusal
+
+
+def _inlined_refusal(features: Features, rung: Rung, level: Level) -> str:
+    """A refill that is inside the allocation is seen by who hooks every allocation, and only then."""
+    if level is not Level.FULL:
+        return f"this kernel has no {REFILL}: its refills are inside the allocation, which level full hooks"
+    if not features.alloc_functions(_known(features, rung)):
+        return _no_allocators(features, rung)
+    return ""
+
+
+def _no_allocators(features: Features, rung: Rung) -> str:
+    """Why no allocation function can be hooked."""
+    where = "BTF" if rung is Rung.FENTRY else "kallsyms"
+    if not features.allocators:
+        return "which functions allocate could not be read from the kernel's code"
+    return f"{where} has none of {', '.join(sorted(features.allocators))}"
+
+
+def _known(features: Features, rung: Rung) -> Container[str]:
+    """The functions that this rung finds."""
+    return features.functions if rung is Rung.FENTRY else features.symbols
 
 
 def _missing(features: Features, rung: Rung, *functions: str) -> str:
     """Which of *functions* this rung does not find, and where it looked; empty when all are there."""
-    where, known = ("BTF", features.functions) if rung is Rung.FENTRY else ("kallsyms", features.symbols)
+    where, known = "BTF" if rung is Rung.FENTRY else "kallsyms", _known(features, rung)
     return next((f"{where} has no {function}" for function in functions if function not in known), "")
 
 
@@ -147,27 +179,67 @@ def _fix(features: Features, rung: Rung) -> str:
 
 
 def _plan(features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> Plan:
+    function = _function_hook(features, rung, because)
     hooks = [
-        *_alloc_hooks(features, rung, because),
-        Hook("release", Rung.TRACEPOINT, POOL_RELEASE, TRACEPOINT_NS, "end of a pool"),
-        *_return_hooks(features, level, rung, because),
+        *_refill_hooks(features, rung, function),
+        Hook("release", Rung.TRACEPOINT, features.release_tracepoint, TRACEPOINT_NS, "end of a pool"),
+        *_return_hooks(features, level, rung, function),
     ]
+    if level is Level.FULL and rung is not Rung.TRACEPOINT:
+        hooks += _page_hooks(features, rung, function)
     if level is not Level.LEAN and UPDATE_NID in features.tracepoints:
         hooks.append(Hook("update_nid", Rung.TRACEPOINT, UPDATE_NID, TRACEPOINT_NS, "nid update"))
     return Plan(level, rung, tuple(hooks), _unavailable(features, level, rung))
 
 
-def _return_hooks(features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> tuple[Hook, ...]:
+FunctionHook: TypeAlias = Callable[[str, str, int, str], Hook]
+
+
+def _function_hook(features: Features, rung: Rung, because: tuple[str, ...]) -> FunctionHook:
+    """(name, symbol, cost, event) to a hook of this rung, with why it is no better one."""
+    fix = _fix(features, rung)
+    return lambda name, symbol, cost, event: Hook(name, rung, symbol, cost, event, because, fix)
+
+
+def _costs(rung: Rung) -> tuple[int, int]:
+    """Nanoseconds of an entry and of an exit."""
+    return (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
+
+
+def _refill_hooks(features: Features, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
+    """Refill and slow path, or what stands for them."""
+    if rung is Rung.TRACEPOINT:
+        return (function("hold", STATE_HOLD, TRACEPOINT_NS, "page held"),)
+    entry, leave = _costs(rung)
+    inlined = features.refill_is_inlined
+    slow_cost = leave if rung is Rung.FENTRY and not inlined else entry + leave
+    slow = function("slow", features.slow_function, slow_cost, "slow refill")
+    return (slow,) if inlined else (function("refill", REFILL, entry + leave, "refill"), slow)
+
+
+def _return_hooks(features: Features, level: Level, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
     """Pages that leave, and why. On the tracepoint rung mismatches are seen nowhere else, so every level has it."""
     if rung is Rung.TRACEPOINT:
-        cost = TRACEPOINT_NS + STACK_NS
-        return (Hook("return", rung, STATE_RELEASE, cost, "page returned", because, _fix(features, rung)),)
+        return (function("return", STATE_RELEASE, TRACEPOINT_NS + STACK_NS, "page returned"),)
     if level is Level.LEAN:
         return ()
     hooks = [Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page returned")]
     if not _no_teardown(features, rung):
-        cost = FENTRY_NS if rung is Rung.FENTRY else KPROBE_NS
-        hooks.append(Hook("teardown", rung, DESTROY, cost, "end of a pool", because, _fix(features, rung)))
+        hooks.append(function("teardown", DESTROY, _costs(rung)[0], "end of a pool"))
+    return tuple(hooks)
+
+
+def _page_hooks(features: Features, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
+    """Every allocation: each enters one of the functions of the first hook. A fragment may reuse its page past them."""
+    known = _known(features, rung)
+    entry, leave = _costs(rung)
+    functions = features.alloc_functions(known)
+    if not functions:
+        return ()
+    cost = entry + leave if features.refill_is_inlined else entry
+    hooks = [function("alloc", ",".join(functions), cost, "page")]
+    if "PP_FRAG_USERS" in features.offsets and (fragment := features.frag_function(known)):
+        hooks.append(function("fragment", fragment, entry + leave, "fragment"))
     return tuple(hooks)
 
 
@@ -187,18 +259,15 @@ def _unavailable(features: Features, level: Level, rung: Rung) -> dict[str, str]
         missing["refill"] = (
             "a refill that finds what it wants passes no tracepoint: batches and misses need a function hook"
         )
+    if level is Level.FULL and (why := _no_allocs(features, rung)):
+        missing["alloc"] = f"{why}: level full counts what standard does"
     if why := _no_teardown(features, rung):
         missing["teardown"] = f"{why}: returns at the end of a pool are counted by what their pages look like"
     return missing
 
 
-def _alloc_hooks(features: Features, rung: Rung, because: tuple[str, ...]) -> tuple[Hook, ...]:
-    """Refill and slow path, or what stands for them."""
+def _no_allocs(features: Features, rung: Rung) -> str:
+    """Why allocations and recycles can't be counted; empty when they can."""
     if rung is Rung.TRACEPOINT:
-        return (Hook("hold", rung, STATE_HOLD, TRACEPOINT_NS, "page held", because, _fix(features, rung)),)
-    entry, leave = (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
-    slow = leave if rung is Rung.FENTRY else entry + leave
-    return (
-        Hook("refill", rung, REFILL, entry + leave, "refill", because, _fix(features, rung)),
-        Hook("slow", rung, features.slow_function, slow, "slow refill", because, _fix(features, rung)),
-    )
+        return "an allocation passes no tracepoint"
+    return "" if features.alloc_functions(_known(features, rung)) else _no_allocators(features, rung)

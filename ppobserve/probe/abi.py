@@ -72,6 +72,7 @@ class Pool(ctypes.Structure):
         ("seen_ns", U64),
         ("detached_ns", U64),
         ("released", U64),
+        ("frag_page", U64),
         ("release_cnt", U32),
         ("inflight", S32),
         ("id", U32),
@@ -84,6 +85,8 @@ class Pool(ctypes.Structure):
         ("ring_size", U32),
         ("tearing", U32),
         ("consumer_node", U32),
+        ("first_cache", U32),
+        ("first_ring", U32),
         ("netdev", ctypes.c_char * NAME_BYTES),
         ("driver", ctypes.c_char * NAME_BYTES),
         ("device", ctypes.c_char * NAME_BYTES),
@@ -108,6 +111,9 @@ def slot_type(nodes: int) -> type[ctypes.Structure]:
         ("held", U64),
         ("returned", U64 * len(RETURNS)),
         ("nid_updates", U64),
+        ("alloc_cache", U64),
+        ("frag_reuse", U64),
+        ("scrubbed", U64 * len(PLACES)),
         ("mismatch", U64 * (nodes + 1) ** 2),
     )
     return type("Slot", (ctypes.Structure,), {"_fields_": fields})

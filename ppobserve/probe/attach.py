@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
+from typing import TypeAlias
 
 from ppobserve.errors import LoaderError, NotObservable
 from ppobserve.kernel import bpf
@@ -41,14 +42,17 @@ class Attached:
     def hooks_attached(self) -> dict[str, bool]:
         """Every hook of the plan: do all its programs still hang on a link or a perf event of the kernel's?"""
         return {
-            hook.name: all(_holds(self.fds.get(f"link:{item['function']}", -1)) for item in pieces(hook))
-            for hook in self.plan.hooks
+            hook.name: all(_holds(self._link(item)) for item in pieces(hook, self.plan)) for hook in self.plan.hooks
         }
 
     def hooks_missed(self) -> dict[str, int]:
         """Every hook of the plan: how often the kernel skipped one of its programs."""
-        programs = {hook.name: [self.program(item["function"]) for item in pieces(hook)] for hook in self.plan.hooks}
+        items = {hook.name: pieces(hook, self.plan) for hook in self.plan.hooks}
+        programs = {name: {self.program(item["function"]) for item in each} for name, each in items.items()}
         return {name: sum(bpf.program_statistics(fd).misses for fd in fds) for name, fds in programs.items()}
+
+    def _link(self, item: Mapping[str, str]) -> int:
+        return self.fds.get(f"link:{item['function']}:{item['event']}", -1)
 
     def close(self) -> None:
         """Detach everything."""
@@ -81,13 +85,17 @@ def attach(features: Features, level: Level, *, forced: Rung | None = None, seco
         return attached
 
 
+Item: TypeAlias = dict[str, str]
+Pieces: TypeAlias = Callable[[Rung, str, Plan], list[Item]]
+
+
 class _RungFailed(Exception):
     """The kernel refused a program or a hook of this rung."""
 
 
-def pieces(hook: Hook) -> list[dict[str, str]]:
+def pieces(hook: Hook, plan: Plan) -> list[Item]:
     """What to attach for a hook: kind, BPF function, and the kernel's event."""
-    return _PIECES[hook.name](hook.rung, hook.symbol)
+    return [item for symbol in hook.symbol.split(",") for item in _PIECES[hook.name](hook.rung, symbol, plan)]
 
 
 def _holds(fd: int) -> bool:
@@ -98,38 +106,55 @@ def _holds(fd: int) -> bool:
         return False
 
 
-def _item(kind: str, function: str, event: str) -> dict[str, str]:
+def _item(kind: str, function: str, event: str) -> Item:
     return {"kind": kind, "function": function, "event": event}
 
 
-def _function_hook(name: str) -> Callable[[Rung, str], list[dict[str, str]]]:
-    def pieces(rung: Rung, symbol: str) -> list[dict[str, str]]:
-        if rung is Rung.KPROBE:
-            # the return probe first: an entry without its exit would leave a refill open
-            return [_item("kretprobe", f"{name}_exit", symbol), _item("kprobe", f"{name}_entry", symbol)]
-        leave = [_item("fexit", f"kretfunc__{symbol}", symbol)]
-        return [*leave, _item("fentry", f"kfunc__{symbol}", symbol)] if name == "refill" else leave
-
-    return pieces
-
-
-def _tracepoint(function: str) -> Callable[[Rung, str], list[dict[str, str]]]:
-    return lambda rung, symbol: [_item("raw_tracepoint", function, symbol)]
-
-
-def _teardown(rung: Rung, symbol: str) -> list[dict[str, str]]:
+def _entry(name: str, rung: Rung, symbol: str) -> Item:
     if rung is Rung.KPROBE:
-        return [_item("kprobe", "destroy_entry", DESTROY), _item("kprobe", "release_retry_entry", RELEASE_RETRY)]
-    return [_item("fentry", f"kfunc__{function}", function) for function in (DESTROY, RELEASE_RETRY)]
+        return _item("kprobe", f"{name}_entry", symbol)
+    return _item("fentry", f"kfunc__{symbol}", symbol)
 
 
-_PIECES = {
-    "refill": _function_hook("refill"),
-    "slow": _function_hook("slow"),
+def _exit(name: str, rung: Rung, symbol: str) -> Item:
+    if rung is Rung.KPROBE:
+        return _item("kretprobe", f"{name}_exit", symbol)
+    return _item("fexit", f"kretfunc__{symbol}", symbol)
+
+
+def _around(name: str) -> Pieces:
+    """The exit first: an entry without its exit would leave a refill open."""
+    return lambda rung, symbol, plan: [_exit(name, rung, symbol), _entry(name, rung, symbol)]
+
+
+def _slow(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
+    """An exit program by trampoline sees the pool; the entry is needed where it ends an inlined refill."""
+    if rung is Rung.KPROBE or plan.inlined_refill:
+        return _around("slow")(rung, symbol, plan)
+    return [_exit("slow", rung, symbol)]
+
+
+def _alloc(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
+    return _around("alloc")(rung, symbol, plan) if plan.inlined_refill else [_entry("alloc", rung, symbol)]
+
+
+def _teardown(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
+    return [_entry("destroy", rung, DESTROY), _entry("release_retry", rung, RELEASE_RETRY)]
+
+
+def _tracepoint(function: str) -> Pieces:
+    return lambda rung, symbol, plan: [_item("raw_tracepoint", function, symbol)]
+
+
+_PIECES: Mapping[str, Pieces] = {
+    "refill": _around("refill"),
+    "slow": _slow,
     "hold": _tracepoint("page_held"),
     "return": _tracepoint("page_returned"),
     "release": _tracepoint("pool_released"),
     "teardown": _teardown,
+    "alloc": _alloc,
+    "fragment": _around("fragment"),
     "update_nid": _tracepoint("nid_updated"),
 }
 
@@ -143,7 +168,7 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
         "tables": asdict(tables),
         "maps": MAPS,
         "on_demand": ON_DEMAND,
-        "attach": [item for hook in plan.hooks for item in pieces(hook)],
+        "attach": [item for hook in plan.hooks for item in pieces(hook, plan)],
     }
     reply, fds = child.ask(request, seconds)
     if "error" in reply:

@@ -12,13 +12,11 @@ from typing import Any
 from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf
 from ppobserve.model import metrics
-from ppobserve.model.series import Counter, Histogram, Series, total
+from ppobserve.model.series import Series, total
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
-
-UNKNOWN = "unknown"
-"""The label of a node that is not told apart, or of a buffer without struct page."""
+from ppobserve.probe.layout import Layout, Recycled
 
 _TRIES = 100
 
@@ -36,6 +34,7 @@ class Reader:
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
         self._kept_type = abi.kept_type(tables.nodes)
         self._kept = _mapped(attached.map("kept"), ctypes.sizeof(self._kept_type))
+        self._recycled: dict[tuple[int, int], Recycled] = {}
         self._released_by_pool = not attached.plan.has("return")
 
     def read(self) -> tuple[tuple[PoolSample, ...], Tables]:
@@ -57,7 +56,10 @@ class Reader:
     def _samples(self) -> tuple[PoolSample, ...]:
         sums = self._sums()
         none = [0] * self._layout.words
-        return tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in self._entries())
+        entries = self._entries()
+        alive = {(index, raw.seen_ns) for index, raw in entries}
+        self._recycled = {life: recycled for life, recycled in self._recycled.items() if life in alive}
+        return tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in entries)
 
     def _entries(self) -> list[tuple[int, abi.Pool]]:
         """The entries in use, brought up to date."""
@@ -83,8 +85,17 @@ class Reader:
         counters = self._layout.counters(words)
         if self._released_by_pool:
             counters = {**counters, "pages_returned": _returned(raw.released, total(counters["numa_mismatch_pages"]))}
+        if self._attached.plan.has("alloc"):
+            counters = {**counters, "recycles": self._recycles(index, raw, words)}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
         return PoolSample(_pool(index, raw), kept, _gauges(raw), self._remote(index, raw))
+
+    def _recycles(self, index: int, raw: abi.Pool, words: Sequence[int]) -> Series:
+        """Never less than before: counts, and the pool's own state, are read a moment apart."""
+        found, life = self._layout.recycled(words, raw), (index, raw.seen_ns)
+        before = self._recycled.get(life, found)
+        self._recycled[life] = kept = Recycled(*map(max, found, before))
+        return {("cache",): kept.cache, ("ring",): kept.ring}
 
     def _remote(self, index: int, raw: abi.Pool) -> Series:
         """Pages on another node than the consumer's; nothing on a host of one node, or while no one refilled."""
@@ -101,43 +112,6 @@ class Reader:
             for where, pages in zip(abi.PLACES, kept.pages, strict=True)
             for node in range(nodes)
             if node != raw.consumer_node
-        }
-
-
-class Layout:
-    """Where each counter is among the words of a slot."""
-
-    def __init__(self, nodes: int) -> None:
-        slot = abi.slot_type(nodes)
-        self.bytes = ctypes.sizeof(slot)
-        self.words = self.bytes // 8
-        self._at = {name: getattr(slot, name).offset // 8 for name, _ in slot._fields_}  # type: ignore[misc]
-        self._names = [*map(str, range(nodes)), UNKNOWN]
-
-    def counters(self, words: Sequence[int]) -> dict[str, Counter]:
-        """The counters that one sum of slots holds, by metric name."""
-        at = self._at
-        batches = tuple(words[at["batch"] : at["batch"] + abi.BATCHES])
-        return {
-            "refill_batch_pages": Histogram(batches, words[at["batch_pages"]]),
-            "refill_misses": self._labelled(words, "miss", abi.MISSES),
-            "numa_mismatch_pages": self._matrix(words),
-            "slow_refills": {(): words[at["slow"]]},
-            "pages_held": {(): words[at["held"]]},
-            "pages_returned": self._labelled(words, "returned", abi.RETURNS),
-            "nid_updates": {(): words[at["nid_updates"]]},
-        }
-
-    def _labelled(self, words: Sequence[int], field: str, labels: Sequence[str]) -> Series:
-        return {(label,): words[self._at[field] + place] for place, label in enumerate(labels)}
-
-    def _matrix(self, words: Sequence[int]) -> Series:
-        """(page node, wanted node) to pages. Cells with an unknown node are there only once they count something."""
-        width, start = len(self._names), self._at["mismatch"]
-        pairs = [(page, wanted) for page in range(width) for wanted in range(width)]
-        cells = {(self._names[p], self._names[w]): words[start + p * width + w] for p, w in pairs}
-        return {
-            nodes: pages for nodes, pages in cells.items() if pages or (UNKNOWN not in nodes and nodes[0] != nodes[1])
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import ppobserve
@@ -42,6 +43,10 @@ def files(plan: Plan) -> tuple[str, ...]:
     chosen = [*COMMON, *BY_RUNG[plan.rung]]
     if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
         chosen += ["returns.h", "return_refill.c"]
+    if plan.has("alloc"):
+        chosen += ["alloc.h", f"alloc_{plan.rung.value}.c"]
+    if plan.has("fragment"):
+        chosen += ["fragment.h", f"fragment_{plan.rung.value}.c"]
     if plan.has("teardown"):
         chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
     chosen.append("life.c")
@@ -74,14 +79,31 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         "NODES_SHIFT_IN_FLAGS": 64 - features.nodes_shift if features.nodes_shift else 0,
         "NODES_MASK": (1 << features.nodes_shift) - 1,
     }
-    for name in ("refill", "slow"):
-        if name in hook:
-            values[f"{name.upper()}_FUNCTION"] = hook[name]
+    values |= {name: function for name, function in _hooked(hook)}
+    if "fragment" in hook and hook["fragment"] in features.allocators:
+        values["FRAG_ALLOCATES"] = 1
+    if plan.inlined_refill:
+        values["INLINED_REFILL"] = 1
     if plan.level is Level.LEAN:
         values["MISMATCH_FROM_RING"] = 1
     if plan.rung is not Rung.TRACEPOINT:
         values["FLUSH_ON_NID_UPDATE"] = 1
     return values
+
+
+_FUNCTIONS = {
+    "refill": ("REFILL_FUNCTION",),
+    "slow": ("SLOW_FUNCTION",),
+    "alloc": ("ALLOC_FUNCTION", "SECOND_ALLOC_FUNCTION"),
+    "fragment": ("FRAG_FUNCTION",),
+}
+
+
+def _hooked(symbols: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The functions that programs are made for, by the name they have on the kernel side."""
+    for hook, names in _FUNCTIONS.items():
+        if hook in symbols:
+            yield from zip(names, symbols[hook].split(","), strict=False)
 
 
 _CALLERS = {

@@ -43,8 +43,9 @@ def _whose(document: Mapping[str, Any]) -> list[str]:
 def _hooks(hooks: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = [f"{'HOOK':10} {'BY':10} {'SYMBOL':31} {'COST':>8}  ONCE PER"]
     for hook in hooks:
-        cost = f"~{hook['cost_ns']} ns"
-        lines.append(f"{hook['name']:10} {hook['rung']:10} {hook['symbol']:31} {cost:>8}  {hook['event']}"[:WIDTH])
+        cost, (symbol, *others) = f"~{hook['cost_ns']} ns", hook["symbol"].split(",")
+        lines.append(f"{hook['name']:10} {hook['rung']:10} {symbol:31} {cost:>8}  {hook['event']}"[:WIDTH])
+        lines += [f"{'':21} {other}" for other in others]
     reasons = dict.fromkeys(reason for hook in hooks for reason in hook["because"])
     fixes = dict.fromkeys(hook["fix"] for hook in hooks if hook["fix"])
     return [*lines, *_paragraphs("why not better", reasons), *_paragraphs("to do better", fixes)]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from ppobserve.lab.veth import VethLab
-from ppobserve.model.features import Features
+from ppobserve.model.features import REFILL, Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample
 from ppobserve.probe.abi import RETURNS
+from ppobserve.probe.attach import attach
+from ppobserve.source.live import Live
 from tests.live.conftest import Start, pool_of
 
 MEGABYTE = 1_000_003
@@ -31,18 +34,18 @@ def lab(live: None) -> Iterator[VethLab]:
 def observe(start: Start) -> Callable[[Level, Rung], dict[str, Pair]]:
     """Both ends' pools after traffic from each CPU in turn: our counts, and the kernel's (empty where it has none)."""
 
-    @cache
-    def observed(level: Level, rung: Rung) -> dict[str, Pair]:
-        source = start(level, rung)
-        with VethLab(receiver_cpu=0) as lab:
-            for cpu in ROUNDS:
-                lab.send(3 * MEGABYTE, cpu=cpu)
-            lab.send(MEGABYTE, cpu=0, splice=True)
-            snapshot, kernel = source.read(), lab.kernel_counters()
-            assert snapshot.tables.slots_dropped == 0
-            return {end.device: (pool_of(snapshot, end), kernel[end.device]) for end in (lab.sender, lab.receiver)}
+    return cache(lambda level, rung: watch(start(level, rung)))
 
-    return observed
+
+def watch(source: Live) -> dict[str, Pair]:
+    """Traffic from each CPU in turn, and what both sides counted."""
+    with VethLab(receiver_cpu=0) as lab:
+        for cpu in ROUNDS:
+            lab.send(3 * MEGABYTE, cpu=cpu)
+        lab.send(MEGABYTE, cpu=0, splice=True)
+        snapshot, kernel = source.read(), lab.kernel_counters()
+        assert snapshot.tables.slots_dropped == 0
+        return {end.device: (pool_of(snapshot, end), kernel[end.device]) for end in (lab.sender, lab.receiver)}
 
 
 Observe = Callable[[Level, Rung], dict[str, Pair]]
@@ -59,6 +62,27 @@ def test_counts_equal_the_kernels(observe: Observe, rung: Rung, level: Level, re
     for device, (sample, kernel) in observe(level, rung).items():
         require(kernel, "the kernel keeps no page_pool statistics", capability="stats")
         same_as_the_kernel(sample, kernel, device, lumped=lumps_reasons(level, rung))
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_a_refill_inside_the_allocation_counts_the_same(
+    rung: Rung, features: Features, require: Callable[..., None]
+) -> None:
+    """Kernels before 5.6 have no refill function. Without hooking it, level full counts the same on this one."""
+    with attach(without_refill(features), Level.FULL, forced=rung) as attached:
+        assert not attached.plan.has("refill")
+        pairs = watch(Live(attached))
+    assert sum(total(sample.counters["refill_batch_pages"]) for sample, _ in pairs.values()) > 0
+    for device, (sample, kernel) in pairs.items():
+        same_as_the_pool_itself(sample)
+        require(kernel, "the kernel keeps no page_pool statistics", capability="stats")
+        same_as_the_kernel(sample, kernel, device, lumped=False)
+
+
+def without_refill(features: Features) -> Features:
+    functions = {name: place for name, place in features.functions.items() if name != REFILL}
+    symbols = {name: place for name, place in features.symbols.items() if name != REFILL}
+    return replace(features, functions=functions, symbols=symbols)
 
 
 def lumps_reasons(level: Level, rung: Rung) -> bool:
@@ -113,6 +137,17 @@ def same_as_the_kernel(sample: PoolSample, kernel: Mapping[str, int], device: st
             "refill": kernel["rx_pp_alloc_refill"],
             "empty": kernel["rx_pp_alloc_empty"],
             "put into the ring": kernel["rx_pp_recycle_ring"],
+        }
+    allocs, recycles = counters.get("allocs"), counters.get("recycles")
+    if isinstance(allocs, Mapping) and isinstance(recycles, Mapping):
+        ours |= {f"allocs by {path}": allocs[(path,)] for path in ("cache", "refill", "slow")}
+        ours |= {f"recycled into {path}": recycles[(path,)] for path in ("cache", "ring")}
+        theirs |= {
+            "allocs by cache": kernel["rx_pp_alloc_fast"],
+            "allocs by refill": kernel["rx_pp_alloc_refill"],
+            "allocs by slow": theirs["slow"],
+            "recycled into cache": kernel["rx_pp_recycle_cached"],
+            "recycled into ring": kernel["rx_pp_recycle_ring"],
         }
     assert ours == theirs, device
 

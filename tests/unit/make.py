@@ -10,7 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ppobserve.model.features import (
+    ALLOC,
     DESTROY,
+    FRAG,
     OFFSETS,
     REFILL,
     RELEASE_RETRY,
@@ -34,14 +36,27 @@ KERNEL = Features(
     offsets={name: 8 * place for place, name in enumerate(OFFSETS)},
     cache_pages=128,
     nodes_shift=10,
-    functions={REFILL: 1, SLOW[0]: 2, DESTROY: 1, RELEASE_RETRY: 1, UPDATE_NID_FUNCTION: 2},
+    functions={
+        REFILL: 1,
+        SLOW[0]: 2,
+        DESTROY: 1,
+        RELEASE_RETRY: 1,
+        UPDATE_NID_FUNCTION: 2,
+        ALLOC[0]: 2,
+        ALLOC[2]: 2,
+        FRAG[0]: 4,
+    },
     symbols={
         REFILL: (0xFFFFFFFF81000100, 0xFFFFFFFF81000230),
         SLOW[0]: (0xFFFFFFFF81000300, 0xFFFFFFFF81000440),
         DESTROY: (0xFFFFFFFF81000500, 0xFFFFFFFF81000670),
         RELEASE_RETRY: (0xFFFFFFFF81000700, 0xFFFFFFFF81000790),
         UPDATE_NID_FUNCTION: (0xFFFFFFFF81000800, 0xFFFFFFFF810008B0),
+        ALLOC[0]: (0xFFFFFFFF81000900, 0xFFFFFFFF81000970),
+        ALLOC[2]: (0xFFFFFFFF81000A00, 0xFFFFFFFF81000A90),
+        FRAG[0]: (0xFFFFFFFF81000B00, 0xFFFFFFFF81000C30),
     },
+    allocators=frozenset({ALLOC[0], ALLOC[2]}),
     tracepoints=frozenset(TRACEPOINTS),
     refusals={"fentry": "", "kprobe": ""},
 )
@@ -52,9 +67,11 @@ COUNTED = {
     "slow_refills": [()],
     "pages_held": [()],
     "pages_returned": [(reason,) for reason in RETURNS],
+    "allocs": [("cache",), ("refill",), ("slow",)],
+    "recycles": [("cache",), ("ring",)],
     "nid_updates": [()],
 }
-"""The counters of a standard plan with two nodes, and their label values."""
+"""The counters of a full plan with two nodes, and their label values."""
 
 ZERO: Counters = {
     "refill_batch_pages": Histogram(),
@@ -67,12 +84,12 @@ def kernel(**changes: Any) -> Features:
     return replace(KERNEL, **changes)
 
 
-def plan(level: Level = Level.STANDARD, rung: Rung = Rung.FENTRY) -> Plan:
+def plan(level: Level = Level.FULL, rung: Rung = Rung.FENTRY) -> Plan:
     return make_plan(KERNEL, level, forced=rung)
 
 
 def snapshot(*samples: PoolSample, **changes: Any) -> Snapshot:
-    """A snapshot of a standard plan on fentry."""
+    """A snapshot of a full plan on fentry."""
     return replace(Snapshot(time=1e9, plan=plan(), pools=samples, host="host", kernel="6.12.57-amd64"), **changes)
 
 
@@ -154,8 +171,8 @@ class Host:
 
 
 def counted(events: int) -> Counters:
-    """Every counter of a standard plan, each another multiple of *events*."""
-    factors = iter((2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43))
+    """Every counter of a full plan, each another multiple of *events*."""
+    factors = iter((2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 53, 59, 61, 67, 71))
     histogram = Histogram((events, *[0] * 6, 47 * events), 64 * 47 * events)
     cells = {name: {key: next(factors) * events for key in labels} for name, labels in COUNTED.items()}
     return {"refill_batch_pages": histogram, **cells}

@@ -85,7 +85,7 @@ def test_version(capsys: Capture) -> None:
         (["top", "1", "0"], "0 is not a positive number of samples"),
         (["top", "1", "2.5"], "2.5 is not a positive number of samples"),
         (["top", "1", "1", "1"], "unrecognized arguments"),
-        (["serve", "--level", "full"], "'full'"),
+        (["serve", "--level", "most"], "'most'"),
         (["serve", "--rung", "uprobe"], "'uprobe'"),
         (["check", "--listen", ":1"], "unrecognized arguments"),
         (["serve", "--listen", "10817"], "--listen: '10817' is not ADDRESS:PORT\n  try: 127.0.0.1:10817"),
@@ -163,7 +163,7 @@ def test_top_once_prints_one_table_and_detaches(shown: Shown, capsys: Capture) -
     shown.log = ("fentry did not hold, took the next rung: -EBUSY",)
     assert main(["top", "0.01", "--once"]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("ppobserve: level standard, by fentry\nPOOL ")
+    assert said.out.startswith("ppobserve: level full, by fentry\nPOOL ")
     assert said.out.count("POOL ") == 1 and "Ctrl-C" not in said.out
     assert [line.split()[0] for line in said.out.split("\n")[2:5]] == ["23", "29!", "3-f4240"]
     assert said.err == "ppobserve: fentry did not hold, took the next rung: -EBUSY\n"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel import features
+from ppobserve.kernel import features, text
+from ppobserve.kernel.bpf import BpfError
 from ppobserve.kernel.features import Paths, gather, lockdown
-from ppobserve.model.features import OFFSETS, OPTIONAL, REFILL, SLOW, STATE_HOLD, TRACEPOINTS
+from ppobserve.model.features import ALLOC, FRAG, OFFSETS, OPTIONAL, REFILL, SLOW, STATE_HOLD, TRACEPOINTS
 from tests.unit.kernel import btf_blob
 from tests.unit.kernel.btf_blob import Blob
 
@@ -67,7 +69,7 @@ def kernel_blob() -> tuple[Blob, dict[str, int]]:
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     blob, _ = kernel_blob()
-    for name, text in {
+    for name, content in {
         "kallsyms": f"ffffffff81000100 t {REFILL}\nffffffff81000230 t {SLOW[1]}\nffffffff81000300 T next\n",
         "cpu/possible": "0-6\n",
         "node/possible": "0-1\n",
@@ -75,7 +77,7 @@ def paths(tmp_path: Path) -> Paths:
         "lockdown": "none [integrity] confidentiality\n",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(content)
     (tmp_path / "btf").write_bytes(blob.bytes())
     return Paths(*(tmp_path / name for name in ("btf", "kallsyms", "cpu", "node", "cpuinfo", "lockdown")))
 
@@ -124,11 +126,42 @@ def test_an_emulated_cpu_is_known(paths: Paths) -> None:
 @pytest.mark.parametrize(("root", "tried"), [(0, True), (1000, False)])
 def test_rungs_are_tried_by_root_only(paths: Paths, monkeypatch: pytest.MonkeyPatch, root: int, tried: bool) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: root)
-    monkeypatch.setattr(features, "_try_fentry", lambda _: "refused")
-    monkeypatch.setattr(features, "_try_kprobe", lambda: "")
+    monkeypatch.setattr(features, "_try_fentry", lambda *_: "refused")
+    monkeypatch.setattr(features, "_try_kprobe", lambda _: "")
     facts = gather(paths)
     assert facts.root is tried
     assert facts.refusals == ({"fentry": "refused", "kprobe": ""} if tried else {})
+
+
+@pytest.mark.parametrize(
+    ("calls", "allocators"),
+    [
+        ({ALLOC[0]}, {ALLOC[0]}),
+        ({ALLOC[0], ALLOC[2], FRAG[0]}, {ALLOC[0], ALLOC[2], FRAG[0]}),
+        (set(), set()),
+    ],
+)
+def test_what_goes_on_to_the_slow_path_itself_allocates(
+    monkeypatch: pytest.MonkeyPatch, calls: set[str], allocators: set[str]
+) -> None:
+    symbols = {name: (64 * at, 64 * at + 61) for at, name in enumerate((SLOW[1], *ALLOC, *FRAG), 1)}
+    asked = {symbols[name]: name in calls for name in (*ALLOC, *FRAG)}
+
+    def branches_to(start: int, end: int, target: int) -> bool:
+        assert target == symbols[SLOW[1]][0]
+        return asked[start, end]
+
+    monkeypatch.setattr(text, "branches_to", branches_to)
+    assert features._allocators(symbols) == allocators
+    assert features._allocators({}) == frozenset()
+
+
+def test_where_the_kernel_shows_no_code_nothing_is_known_to_allocate(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> bool:
+        raise BpfError("cannot run the BPF program", errno.EPERM)
+
+    monkeypatch.setattr(text, "branches_to", refuse)
+    assert features._allocators(dict.fromkeys((*SLOW, *ALLOC), (64, 125))) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_an_unknown_key_names_the_nearest_right_one(key: object, nearest: str) -
     [
         ([1], "expected keys and values, found list"),
         ("listen", "expected keys and values, found str"),
-        ({"level": "standart"}, "level: 'standart' is not one of lean, standard\n  try: standard"),
+        ({"level": "standart"}, "level: 'standart' is not one of lean, standard, full\n  try: standard"),
         ({"level": 3}, "level: 3 is not one of"),
         ({"level": None}, "level: None is not one of"),
         ({"level": ["lean"]}, "is not one of"),

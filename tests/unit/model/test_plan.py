@@ -9,7 +9,9 @@ import pytest
 
 from ppobserve.errors import NotObservable
 from ppobserve.model.features import (
+    ALLOC,
     DESTROY,
+    FRAG,
     OPTIONAL,
     POOL_RELEASE,
     REFILL,
@@ -83,7 +85,7 @@ def test_a_forced_rung_is_taken_without_excuses(rung: Rung, level: Level) -> Non
         (Rung.TRACEPOINT, {"symbols": {}}, f"cannot use the tracepoint rung: kallsyms has no {REFILL}"),
         (Rung.TRACEPOINT, {"symbols": HIDDEN}, "kernel.kptr_restrict"),
         (Rung.TRACEPOINT, {"tracepoints": without(STATE_HOLD)}, f"the kernel has no tracepoint {STATE_HOLD}"),
-        (Rung.FENTRY, {"tracepoints": without(POOL_RELEASE)}, f"the kernel has no tracepoint {POOL_RELEASE}"),
+        (Rung.FENTRY, {"tracepoints": without(*POOL_RELEASE)}, f"the kernel has no tracepoint {POOL_RELEASE[0]}"),
     ],
 )
 def test_a_forced_rung_that_is_refused_says_why(rung: Rung, changes: dict[str, Any], sentence: str) -> None:
@@ -136,13 +138,17 @@ def test_a_member_that_older_kernels_lack_is_not_missed(name: str) -> None:
     assert chosen(offsets=but(KERNEL.offsets, name)).rung is Rung.FENTRY
 
 
+STANDARD = ["refill", "slow", "release", "return", "teardown"]
 HOOKS = {
     (Rung.FENTRY, Level.LEAN): ["refill", "slow", "release"],
-    (Rung.FENTRY, Level.STANDARD): ["refill", "slow", "release", "return", "teardown", "update_nid"],
+    (Rung.FENTRY, Level.STANDARD): [*STANDARD, "update_nid"],
     (Rung.KPROBE, Level.LEAN): ["refill", "slow", "release"],
-    (Rung.KPROBE, Level.STANDARD): ["refill", "slow", "release", "return", "teardown", "update_nid"],
+    (Rung.KPROBE, Level.STANDARD): [*STANDARD, "update_nid"],
     (Rung.TRACEPOINT, Level.LEAN): ["hold", "release", "return"],
     (Rung.TRACEPOINT, Level.STANDARD): ["hold", "release", "return", "update_nid"],
+    (Rung.FENTRY, Level.FULL): [*STANDARD, "alloc", "fragment", "update_nid"],
+    (Rung.KPROBE, Level.FULL): [*STANDARD, "alloc", "fragment", "update_nid"],
+    (Rung.TRACEPOINT, Level.FULL): ["hold", "release", "return", "update_nid"],
 }
 
 
@@ -150,8 +156,13 @@ HOOKS = {
 def test_hooks(rung: Rung, level: Level) -> None:
     plan = make_plan(KERNEL, level, forced=rung)
     assert [hook.name for hook in plan.hooks] == HOOKS[rung, level]
-    reasons = {"reasons"} if level is Level.LEAN else set()
-    assert set(plan.unavailable) == ({"refill"} if rung is Rung.TRACEPOINT else reasons)
+    assert set(plan.unavailable) == not_counted(rung, level)
+
+
+def not_counted(rung: Rung, level: Level) -> set[str]:
+    if rung is Rung.TRACEPOINT:
+        return {"refill", "alloc"} if level is Level.FULL else {"refill"}
+    return {"reasons"} if level is Level.LEAN else set()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +203,60 @@ def test_what_a_plan_counts(rung: Rung, level: Level) -> None:
     counted = {metric.name for metric in counters(make_plan(KERNEL, level, forced=rung))}
     assert {"numa_mismatch_pages", "slow_refills", "pages_held", "pages_returned"} <= counted
     assert ("refill_batch_pages" in counted) is ("refill_misses" in counted) is (rung is not Rung.TRACEPOINT)
-    assert ("nid_updates" in counted) is (level is Level.STANDARD)
+    assert ("nid_updates" in counted) is (level is not Level.LEAN)
+    seen = level is Level.FULL and rung is not Rung.TRACEPOINT
+    assert ("allocs" in counted) is ("recycles" in counted) is seen
+
+
+FUNCTIONS, SYMBOLS = but(KERNEL.functions, REFILL), but(KERNEL.symbols, REFILL)
+
+
+@pytest.mark.parametrize(
+    ("allocators", "hooked"),
+    [
+        ({ALLOC[0]}, ALLOC[0]),
+        ({ALLOC[2]}, ALLOC[2]),
+        ({ALLOC[2], ALLOC[0]}, f"{ALLOC[0]},{ALLOC[2]}"),
+        ({ALLOC[0], FRAG[0]}, ALLOC[0]),  # a fragment's allocation is seen by the fragment's own hook
+    ],
+)
+def test_every_function_that_has_the_fast_path_in_it_is_hooked_and_no_other(allocators: set[str], hooked: str) -> None:
+    plan = chosen(Level.FULL, allocators=frozenset(allocators))
+    assert [hook.symbol for hook in plan.hooks if hook.name in ("alloc", "fragment")] == [hooked, FRAG[0]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"allocators": frozenset()}, "which functions allocate could not be read from the kernel's code"),
+        ({"functions": but(but(KERNEL.functions, ALLOC[0]), ALLOC[2])}, f"BTF has none of {ALLOC[0]}, {ALLOC[2]}"),
+    ],
+)
+def test_level_full_without_allocations_counts_what_standard_does(changes: dict[str, Any], why: str) -> None:
+    plan = chosen(Level.FULL, **changes)
+    assert plan.unavailable == {"alloc": f"{why}: level full counts what standard does"}
+    assert [hook.name for hook in plan.hooks] == HOOKS[Rung.FENTRY, Level.STANDARD]
+
+
+def test_a_kernel_without_fragments_is_observed_without_them() -> None:
+    assert not chosen(Level.FULL, offsets=but(KERNEL.offsets, "PP_FRAG_USERS")).has("fragment")
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY, Rung.KPROBE])
+def test_a_refill_inside_the_allocation_is_seen_by_level_full(rung: Rung) -> None:
+    plan = make_plan(kernel(functions=FUNCTIONS, symbols=SYMBOLS), Level.FULL, forced=rung)
+    assert plan.inlined_refill
+    assert [hook.name for hook in plan.hooks] == [
+        "slow", "release", "return", "teardown", "alloc", "fragment", "update_nid",
+    ]  # fmt: skip
+    assert {"refill_batch_pages", "refill_misses", "allocs"} <= {metric.name for metric in counters(plan)}
+
+
+@pytest.mark.parametrize("level", [Level.LEAN, Level.STANDARD])
+def test_a_refill_inside_the_allocation_is_seen_by_no_other_level(level: Level) -> None:
+    with pytest.raises(NotObservable) as caught:
+        make_plan(kernel(functions=FUNCTIONS, symbols=SYMBOLS), level)
+    assert str(caught.value).count("its refills are inside the allocation, which level full hooks") == 2
 
 
 def test_the_slow_path_is_hooked_by_its_name_on_this_kernel() -> None:

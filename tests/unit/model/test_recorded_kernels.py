@@ -18,6 +18,16 @@ NEW, OLD = SLOW
 STOCK = {"5.10": OLD, "6.1": OLD, "6.12": OLD, "7.3": NEW}
 """Kernels of a distribution, which hook functions, and the name of their slow path."""
 
+CONSTRUCTED = ("5.4", "5.5")
+"""Kernels from before the refill was a function of its own."""
+
+ALLOCATORS = {
+    "5.10": ["page_pool_alloc_pages"],
+    "6.1": ["page_pool_alloc_pages", "page_pool_alloc_frag"],
+    "6.12": ["page_pool_alloc_netmem,page_pool_alloc_pages", "page_pool_alloc_frag_netmem"],
+    "7.3": ["page_pool_alloc_netmems", "page_pool_alloc_frag_netmem"],
+}
+
 REFUSED = {"fentry": "Operation not permitted", "kprobe": "CONFIG_KPROBES is off"}
 
 
@@ -31,14 +41,14 @@ def hooks(plan: Plan) -> list[tuple[str, str]]:
 
 
 def test_every_series_that_is_recorded_is_tested() -> None:
-    assert {path.stem for path in RECORDED.iterdir()} == {*STOCK, "5.4", "6.18"}
+    assert {path.stem for path in RECORDED.iterdir()} == {*STOCK, *CONSTRUCTED, "6.18"}
 
 
 @pytest.mark.parametrize("path", sorted(RECORDED.iterdir()), ids=lambda path: path.stem)
 def test_a_recording_says_where_it_is_from_and_holds_every_offset_that_is_needed(path: Path) -> None:
     facts = recorded(path.stem)
     assert facts.features.kernel.startswith(f"{path.stem}.")
-    assert facts.note.startswith("constructed" if path.stem == "5.4" else "recorded")
+    assert facts.note.startswith("constructed" if path.stem in CONSTRUCTED else "recorded")
     assert (facts.features.cache_pages, facts.features.nodes_shift, facts.features.root) == (128, 10, True)
     assert set(OFFSETS) - facts.features.offsets.keys() <= OPTIONAL
     assert not any(mark in path.read_text() for mark in ("/home", "/root", "/tmp", "/work"))
@@ -50,7 +60,12 @@ def test_a_stock_kernel_is_hooked_by_fentry(series: str, slow: str, level: Level
     plan = make_plan(recorded(series).features, level)
     lean = [("refill", "fentry"), ("slow", "fentry"), ("release", "tracepoint")]
     rest = [("return", "tracepoint"), ("teardown", "fentry"), ("update_nid", "tracepoint")]
+    pages = [("alloc", "fentry"), ("fragment", "fentry")][: len(ALLOCATORS[series])]
+    rest[2:2] = pages if level is Level.FULL else []
     assert hooks(plan) == (lean if level is Level.LEAN else lean + rest)
+    assert [hook.symbol for hook in plan.hooks if (hook.name, hook.rung.value) in pages] == (
+        ALLOCATORS[series] if level is Level.FULL else []
+    )
     assert plan.hooks[1].symbol == slow
     assert set(plan.unavailable) == ({"reasons"} if level is Level.LEAN else set())
     assert not any(hook.because or hook.fix for hook in plan.hooks)
@@ -85,8 +100,23 @@ def test_the_recorded_6_18_refuses_both_by_itself() -> None:
     assert "CONFIG_KPROBES=y" in plan.hooks[0].fix
 
 
-@pytest.mark.parametrize("forced", [None, *Rung])
-def test_5_4_has_no_refill_to_hook_and_another_tracepoint_at_the_end_of_a_pool(forced: Rung | None) -> None:
-    with pytest.raises(NotObservable) as caught:
-        make_plan(recorded("5.4").features, Level.STANDARD, forced=forced)
-    assert str(caught.value) == "the kernel has no tracepoint page_pool_release, which every rung needs"
+@pytest.mark.parametrize(("series", "rung"), [("5.4", "kprobe"), ("5.5", "fentry")])
+def test_before_5_6_level_full_sees_the_refill_inside_the_allocation(series: str, rung: str) -> None:
+    plan = make_plan(recorded(series).features, Level.FULL)
+    assert plan.inlined_refill
+    functions = [(hook.name, hook.symbol) for hook in plan.hooks if hook.rung.value == rung]
+    assert functions == [("slow", OLD), ("teardown", "page_pool_destroy"), ("alloc", "page_pool_alloc_pages")]
+    assert plan.unavailable == {}
+
+
+@pytest.mark.parametrize(("series", "tracepoint"), [("5.4", "page_pool_inflight"), ("5.5", "page_pool_release")])
+def test_the_end_of_a_pool_is_a_tracepoint_of_another_name_in_5_4(series: str, tracepoint: str) -> None:
+    plan = make_plan(recorded(series).features, Level.FULL)
+    assert [hook.symbol for hook in plan.hooks if hook.name == "release"] == [tracepoint]
+    assert plan.has("update_nid") is (series == "5.5")
+
+
+@pytest.mark.parametrize("series", CONSTRUCTED)
+def test_before_5_6_no_other_level_sees_a_refill(series: str) -> None:
+    with pytest.raises(NotObservable, match="its refills are inside the allocation, which level full hooks"):
+        make_plan(recorded(series).features, Level.STANDARD)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ppobserve.errors import LoaderError, NotObservable
-from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, SLOW
+from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, SLOW, STATE_RELEASE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.probe import attach, child
 from ppobserve.probe.attach import Attached
@@ -35,7 +35,7 @@ class Loader:
             return {"error": self.refused[rung], "kind": self.kind, "log": self.log}, []
         names = [f"map:{name}" for name in request["maps"]]
         names += [f"program:{name}" for name in request["on_demand"]]
-        names += [f"link:{item['function']}" for item in request["attach"]]
+        names += [f"link:{item['function']}:{item['event']}" for item in request["attach"]]
         return {"fds": names, "log": ""}, [os.eventfd(0) for _ in names]
 
 
@@ -155,17 +155,17 @@ def test_a_hook_counts_as_lost_when_one_of_its_programs_is(loader: Callable[...,
     loader()
     attached = attach.attach(KERNEL, Level.STANDARD, forced=Rung.KPROBE)
     assert set(attached.hooks_attached().values()) == {True}
-    os.close(attached.fds["link:refill_exit"])
+    os.close(attached.fds[f"link:refill_exit:{REFILL}"])
     lost = [name for name, there in attached.hooks_attached().items() if not there]
     assert lost == ["refill"]
-    attached.fds = {name: fd for name, fd in attached.fds.items() if name != "link:refill_exit"}
+    attached.fds = {name: fd for name, fd in attached.fds.items() if name != f"link:refill_exit:{REFILL}"}
     attached.close()
 
 
 def test_a_descriptor_that_became_a_file_holds_no_hook(loader: Callable[..., Loader]) -> None:
     loader()
     with attach.attach(KERNEL, Level.STANDARD) as attached, open(os.devnull) as file:
-        os.dup2(file.fileno(), attached.fds["link:page_returned"])
+        os.dup2(file.fileno(), attached.fds[f"link:page_returned:{STATE_RELEASE}"])
         assert attached.hooks_attached()["return"] is False
 
 

@@ -19,7 +19,8 @@ from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.probe import abi
 from ppobserve.probe.attach import MAPS, Attached
-from ppobserve.probe.reader import UNKNOWN, Reader
+from ppobserve.probe.layout import UNKNOWN
+from ppobserve.probe.reader import Reader
 from tests.unit.make import plan
 
 POOL, OTHER, GROUP, REST = 0xFFFF888000000000, 0xFFFF888000001000, (4026531840 << 32) | 7 << 1 | 1, 1

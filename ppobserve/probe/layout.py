@@ -1,0 +1,79 @@
+"""Where each counter is among the words of a slot, and what follows from them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ppobserve.model.series import Counter, Histogram, Series
+from ppobserve.probe import abi
+
+UNKNOWN = "unknown"
+"""The label of a node that is not told apart, or of a buffer without struct page."""
+
+
+class Recycled(NamedTuple):
+    """Pages that came back and were kept."""
+
+    cache: int
+    ring: int
+
+
+class Layout:
+    """Where each counter is among the words of a slot."""
+
+    def __init__(self, nodes: int) -> None:
+        slot = abi.slot_type(nodes)
+        self.bytes = ctypes.sizeof(slot)
+        self.words = self.bytes // 8
+        self._at = {name: getattr(slot, name).offset // 8 for name, _ in slot._fields_}  # type: ignore[misc]
+        self._names = [*map(str, range(nodes)), UNKNOWN]
+
+    def counters(self, words: Sequence[int]) -> dict[str, Counter]:
+        """The counters that one sum of slots holds, by metric name."""
+        at = self._at
+        batches = tuple(words[at["batch"] : at["batch"] + abi.BATCHES])
+        return {
+            "refill_batch_pages": Histogram(batches, words[at["batch_pages"]]),
+            "refill_misses": self._labelled(words, "miss", abi.MISSES),
+            "numa_mismatch_pages": self._matrix(words),
+            "slow_refills": {(): words[at["slow"]]},
+            "pages_held": {(): words[at["held"]]},
+            "pages_returned": self._labelled(words, "returned", abi.RETURNS),
+            "allocs": {
+                ("cache",): words[at["alloc_cache"]] + words[at["frag_reuse"]],
+                ("refill",): sum(batches[1:]),
+                ("slow",): words[at["slow"]],
+            },
+            "nid_updates": {(): words[at["nid_updates"]]},
+        }
+
+    def recycled(self, words: Sequence[int], raw: abi.Pool) -> Recycled:
+        """What went into cache and ring since first sight: what came out of them, and what is in them now.
+
+        The ring gives batches and mismatches, the cache allocations; a move to another node, and the end, empty them.
+        A refill and a slow refill put all their pages but the one handed out into the cache, past any recycling.
+        """
+        at = self._at
+        batches, taken = words[at["batch"] : at["batch"] + abi.BATCHES], words[at["batch_pages"]]
+        scrubbed_cache, scrubbed_ring = words[at["scrubbed"] : at["scrubbed"] + len(abi.PLACES)]
+        flushed = words[at["returned"] + abi.RETURNS.index("nid_update")]
+        moved = taken - sum(batches[1:]) + words[at["held"]] - words[at["slow"]]
+        cache = words[at["alloc_cache"]] + flushed + scrubbed_cache - moved - raw.first_cache
+        ring = taken + sum(words[at["mismatch"] :]) + scrubbed_ring - raw.first_ring
+        if not raw.owner & 1:  # a group keeps nothing
+            cache, ring = cache + raw.cache_pages, ring + raw.ring_pages
+        return Recycled(max(cache, 0) + words[at["frag_reuse"]], max(ring, 0))
+
+    def _labelled(self, words: Sequence[int], field: str, labels: Sequence[str]) -> Series:
+        return {(label,): words[self._at[field] + place] for place, label in enumerate(labels)}
+
+    def _matrix(self, words: Sequence[int]) -> Series:
+        """(page node, wanted node) to pages. Cells with an unknown node are there only once they count something."""
+        width, start = len(self._names), self._at["mismatch"]
+        pairs = [(page, wanted) for page in range(width) for wanted in range(width)]
+        cells = {(self._names[p], self._names[w]): words[start + p * width + w] for p, w in pairs}
+        return {
+            nodes: pages for nodes, pages in cells.items() if pages or (UNKNOWN not in nodes and nodes[0] != nodes[1])
+        }
