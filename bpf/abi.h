@@ -67,6 +67,7 @@ struct pool {
 	u32 consumer_node;		/* where it was last refilled; UNKNOWN_NODE: not yet */
 	u32 first_cache;		/* pages in its cache and ring at first sight; a group's: its members' together */
 	u32 first_ring;
+	u32 first_hold;			/* pages it had ever held by then; 0: it was seen from its beginning */
 	char netdev[NAME_BYTES];
 	char driver[NAME_BYTES];
 	char device[NAME_BYTES];
@@ -75,6 +76,20 @@ struct pool {
 /* The pages that one pool keeps, by the node they are on: what bpf/remote.c found last. */
 struct kept {
 	u64 pages[PLACES][NODES + 1];
+};
+
+/* What the kernel itself counted for one pool: what bpf/audit.c found last. */
+struct stats {
+	u64 alloc_fast;
+	u64 alloc_slow;			/* of any order */
+	u64 alloc_empty;
+	u64 alloc_refill;
+	u64 alloc_waive;
+	u64 has_recycled;		/* the four below are this pool's own */
+	u64 recycle_cached;
+	u64 recycle_ring;
+	u64 recycle_ring_full;
+	u64 recycle_released_ref;
 };
 
 /* Facts about the tables themselves. A reader that sees folds_begun != folds_done, or either move, reads again. */

@@ -60,6 +60,7 @@ static u32 *enter(u64 pool)
 	p->consumer_node = UNKNOWN_NODE;
 	p->first_cache = pp_cache_count(pool);
 	p->first_ring = pp_ring_count(pool);
+	p->first_hold = pp_hold_cnt(pool);
 	identify(p, pool);
 	p->owner = pool;
 	if (entries.insert(&pool, &fresh)) {

@@ -10,6 +10,7 @@ from typing import Any
 from ppobserve.cli import facts, options
 from ppobserve.errors import HostError
 from ppobserve.kernel.features import gather
+from ppobserve.model.audit import audited
 from ppobserve.model.document import plan_document
 from ppobserve.model.features import Features
 from ppobserve.model.plan import make_plan
@@ -70,7 +71,8 @@ Problem = dict[str, str]
 def _plan(features: Features, args: argparse.Namespace) -> tuple[dict[str, Any] | None, list[Problem]]:
     """The plan, or why there is none."""
     try:
-        return plan_document(make_plan(features, options.level(args), forced=options.rung(args))), []
+        plan = make_plan(features, options.level(args), forced=options.rung(args))
+        return {**plan_document(plan), "audited": [each.name for each in audited(features, plan)]}, []
     except HostError as error:
         return None, [_problem(error)]
 

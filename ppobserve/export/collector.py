@@ -151,6 +151,7 @@ def self_families(snapshot: Snapshot, seconds: float) -> Iterator[Family]:
     yield _self("pools_tracked", [((), live)])
     yield _self("pools_dropped", [((), snapshot.tables.pools_dropped)])
     yield _self("events_dropped", [((), snapshot.tables.slots_dropped)])
+    yield _self("audit_divergence", [((name,), events) for name, events in snapshot.audit.items()])
     yield _self("scrape_seconds", [((), seconds)])
 
 

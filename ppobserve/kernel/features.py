@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ppobserve.errors import KernelFactError
 from ppobserve.kernel import bpf, btf, kallsyms, numa, perf, text
-from ppobserve.model.features import ALLOC, FRAG, FUNCTIONS, OFFSETS, SLOW, TRACEPOINTS, Features
+from ppobserve.model.features import ALLOC, FRAG, FUNCTIONS, OFFSETS, SLOW, TRACEPOINTS, VARIABLES, Features
 
 CPUINFO = Path("/proc/cpuinfo")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
@@ -51,6 +51,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         nodes_shift=_nodes_shift(types),
         functions={name: types.argument_count(index) for name, index in functions.items()} if types else {},
         symbols=symbols,
+        variables=kallsyms.addresses(VARIABLES, paths.kallsyms),
         allocators=_allocators(symbols) if attempt and root else frozenset(),
         tracepoints=frozenset(_tracepoints(types)),
         refusals=_refusals(functions) if attempt and root else {},

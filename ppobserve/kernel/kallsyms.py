@@ -1,4 +1,4 @@
-"""Which functions the kernel has, and where each begins and ends."""
+"""Which functions and variables the kernel has, and where they are."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def ranges(wanted: frozenset[str], path: Path = KALLSYMS) -> dict[str, tuple[int
     text = path.read_text() if path.exists() else ""
     places = {name: _place(text, name) for name in wanted}
     return {name: _range(text, at) for name, at in places.items() if at >= 0}
+
+
+def addresses(wanted: frozenset[str], path: Path = KALLSYMS) -> dict[str, int]:
+    """Where each of *wanted* is that the kernel itself lists, function or variable; 0 when it hides addresses."""
+    text = path.read_text() if path.exists() else ""
+    found = {name: text.find(f" {name}\n") for name in wanted}
+    return {name: _address(text, text.rfind("\n", 0, at) + 1) for name, at in found.items() if at >= 0}
 
 
 def _place(text: str, name: str) -> int:

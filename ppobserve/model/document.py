@@ -27,6 +27,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "kernel": snapshot.kernel,
         "plan": plan_document(snapshot.plan),
         "tables": asdict(snapshot.tables),
+        "audit": dict(snapshot.audit),
         "pools": [_pool_document(sample) for sample in snapshot.pools],
     }
 
@@ -76,6 +77,7 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             kernel=document["kernel"],
             plan=_plan(document["plan"]),
             tables=Tables(**document["tables"]),
+            audit=document["audit"],
             pools=tuple(map(_sample, document["pools"])),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -22,6 +22,10 @@ UPDATE_NID_FUNCTION = "page_pool_update_nid"
 DESTROY, RELEASE_RETRY = "page_pool_destroy", "page_pool_release_retry"
 FUNCTIONS = frozenset({REFILL, *SLOW, *ALLOC, *FRAG, DESTROY, RELEASE_RETRY, UPDATE_NID_FUNCTION})
 
+# Where each CPU's own memory begins, and the counters of recycling that all system pools share.
+PER_CPU_OFFSET, SYSTEM_RECYCLE_STATS = "__per_cpu_offset", "pp_system_recycle_stats"
+VARIABLES = frozenset({PER_CPU_OFFSET, SYSTEM_RECYCLE_STATS})
+
 STATE_HOLD, STATE_RELEASE = "page_pool_state_hold", "page_pool_state_release"
 UPDATE_NID = "page_pool_update_nid"
 # Renamed by "page_pool: add destroy attempts counter and rename tracepoint" (5.5).
@@ -47,6 +51,17 @@ OFFSETS: Mapping[str, str] = {
     "PP_USER_CNT": "page_pool.user_cnt",
     "PP_FRAG_USERS": "page_pool.frag_users",
     "PP_FRAG_PAGE": "page_pool.frag_page",
+    "PP_ALLOC_FAST": "page_pool.alloc_stats.fast",
+    "PP_ALLOC_SLOW": "page_pool.alloc_stats.slow",
+    "PP_ALLOC_SLOW_HIGH_ORDER": "page_pool.alloc_stats.slow_high_order",
+    "PP_ALLOC_EMPTY": "page_pool.alloc_stats.empty",
+    "PP_ALLOC_REFILL": "page_pool.alloc_stats.refill",
+    "PP_ALLOC_WAIVE": "page_pool.alloc_stats.waive",
+    "PP_RECYCLE_STATS": "page_pool.recycle_stats",
+    "RECYCLE_CACHED": "page_pool_recycle_stats.cached",
+    "RECYCLE_RING": "page_pool_recycle_stats.ring",
+    "RECYCLE_RING_FULL": "page_pool_recycle_stats.ring_full",
+    "RECYCLE_RELEASED_REF": "page_pool_recycle_stats.released_refcnt",
     "PAGE_FLAGS": "page.flags",
     "PAGE_REFCOUNT": "page._refcount",
     "PAGE_LRU": "page.lru",
@@ -69,6 +84,9 @@ OFFSETS: Mapping[str, str] = {
     "DRIVER_NAME": "device_driver.name",
 }
 
+# Of kernels that keep counters of their own (CONFIG_PAGE_POOL_STATS).
+STATS = tuple(name for name, path in OFFSETS.items() if "_stats" in path)
+
 # What a kernel may lack: the kernel side has an #ifdef with the commit for each.
 OPTIONAL = frozenset(
     {
@@ -78,6 +96,7 @@ OPTIONAL = frozenset(
         "PP_FRAG_USERS",
         "PP_FRAG_PAGE",
         "PP_RELEASE_DW",
+        *STATS,
         "PAGE_PP_MAGIC",
         "PAGE_INDEX",
     }
@@ -111,6 +130,8 @@ class Features:
     """Functions that BTF describes, with their number of arguments: what fentry can hook."""
     symbols: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Functions that kallsyms lists, with start and end address; zeros when addresses are hidden."""
+    variables: Mapping[str, int] = field(default_factory=dict)
+    """Addresses of variables that kallsyms lists; zeros when addresses are hidden."""
     allocators: frozenset[str] = frozenset()
     """Functions with an allocation's fast path in them, as their machine code says; none where it can't be read."""
     tracepoints: frozenset[str] = frozenset()

@@ -88,6 +88,12 @@ SELF_METRICS = (
     Metric(
         "events_dropped", "counter", "Events of known pools that were not counted because the table of slots was full."
     ),
+    Metric(
+        "audit_divergence",
+        "gauge",
+        "Events that only one of the kernel and ppobserve counted, where the kernel counts, too: 0 when all is well.",
+        ("counter",),
+    ),
     Metric("scrape_seconds", "gauge", "How long the last read of all counters took."),
 )
 

@@ -77,6 +77,8 @@ class Snapshot:
     tables: Tables = field(default_factory=Tables)
     host: str = ""
     kernel: str = ""
+    audit: Mapping[str, int] = field(default_factory=dict)
+    """Events that only one of the kernel and us has counted, by the name of the kernel's counter."""
 
     def counters(self) -> Counters:
         """The sum over all pools, ended ones too: it never goes down."""

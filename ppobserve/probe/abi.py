@@ -87,6 +87,7 @@ class Pool(ctypes.Structure):
         ("consumer_node", U32),
         ("first_cache", U32),
         ("first_ring", U32),
+        ("first_hold", U32),
         ("netdev", ctypes.c_char * NAME_BYTES),
         ("driver", ctypes.c_char * NAME_BYTES),
         ("device", ctypes.c_char * NAME_BYTES),
@@ -97,6 +98,23 @@ class Ledger(ctypes.Structure):
     """``struct ledger``: facts about the tables themselves."""
 
     _fields_ = (("folds_begun", U64), ("folds_done", U64), ("pools_dropped", U64), ("slots_dropped", U64))
+
+
+class Stats(ctypes.Structure):
+    """``struct stats``: what the kernel itself counted for one pool."""
+
+    _fields_ = (
+        ("alloc_fast", U64),
+        ("alloc_slow", U64),
+        ("alloc_empty", U64),
+        ("alloc_refill", U64),
+        ("alloc_waive", U64),
+        ("has_recycled", U64),
+        ("recycle_cached", U64),
+        ("recycle_ring", U64),
+        ("recycle_ring_full", U64),
+        ("recycle_released_ref", U64),
+    )
 
 
 @cache
@@ -132,6 +150,7 @@ def assertions(nodes: int) -> str:
         "ledger": Ledger,
         "slot": slot_type(nodes),
         "kept": kept_type(nodes),
+        "stats": Stats,
     }
     return "\n".join(line for name, struct in structs.items() for line in _struct_assertions(name, struct)) + "\n"
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from ppobserve.errors import LoaderError, NotObservable
 from ppobserve.kernel import bpf
+from ppobserve.model.audit import Audited, audited
 from ppobserve.model.features import DESTROY, RELEASE_RETRY, Features
 from ppobserve.model.plan import Hook, Level, Plan, Rung, make_plan
 from ppobserve.probe import abi, child, source
@@ -17,6 +18,7 @@ from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers", "kept")
 ON_DEMAND = ("sample_pool", "sample_kept")
+AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
 SECONDS, SECONDS_EMULATED = 30.0, 120.0
 
 
@@ -29,6 +31,8 @@ class Attached:
     fds: Mapping[str, int]
     log: tuple[str, ...] = ()
     """Rungs that were tried and fell, as sentences."""
+    audits: tuple[Audited, ...] = ()
+    """The kernel's own counters that ours can be compared with."""
     closed: bool = field(default=False, init=False)
 
     def map(self, name: str) -> int:
@@ -160,14 +164,14 @@ _PIECES: Mapping[str, Pieces] = {
 
 
 def _load(features: Features, plan: Plan, seconds: float) -> Attached:
-    tables = source.tables(features)
+    tables, audits = source.tables(features), audited(features, plan)
     request = {
-        "text": source.text(plan, tables),
+        "text": source.text(plan, tables, audits=bool(audits)),
         "cflags": [f"-D{name}={value}" for name, value in source.defines(features, plan, tables).items()],
         "shim": str(source.shim_folder()),
         "tables": asdict(tables),
-        "maps": MAPS,
-        "on_demand": ON_DEMAND,
+        "maps": [*MAPS, *([AUDIT_MAP] if audits else [])],
+        "on_demand": [*ON_DEMAND, *([AUDIT_PROGRAM] if audits else [])],
         "attach": [item for hook in plan.hooks for item in pieces(hook, plan)],
     }
     reply, fds = child.ask(request, seconds)
@@ -180,7 +184,7 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
             because="this process may not have that many open files",
             fix="ulimit -n 1024",
         )
-    return Attached(plan, tables, dict(zip(reply["fds"], fds, strict=True)))
+    return Attached(plan, tables, dict(zip(reply["fds"], fds, strict=True)), audits=audits)
 
 
 def _close(fds: Iterable[int]) -> None:

@@ -6,7 +6,7 @@ import ctypes
 import mmap
 import operator
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ppobserve.errors import ReadError
@@ -16,7 +16,10 @@ from ppobserve.model.series import Series, total
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
+from ppobserve.probe.audit import Audit
 from ppobserve.probe.layout import Layout, Recycled
+
+Entry = tuple[int, abi.Pool]
 
 _TRIES = 100
 
@@ -35,16 +38,23 @@ class Reader:
         self._kept_type = abi.kept_type(tables.nodes)
         self._kept = _mapped(attached.map("kept"), ctypes.sizeof(self._kept_type))
         self._recycled: dict[tuple[int, int], Recycled] = {}
+        self._audit = Audit(attached)
         self._released_by_pool = not attached.plan.has("return")
 
-    def read(self) -> tuple[tuple[PoolSample, ...], Tables]:
-        """Every pool, and how the tables are doing; read again when a pool ended meanwhile."""
+    def read(self) -> tuple[tuple[PoolSample, ...], Tables, Mapping[str, int]]:
+        """Every pool, how the tables are doing, and how far from the kernel's own counters we are.
+
+        Read again when a pool ended meanwhile.
+        """
         for _ in range(_TRIES):
             before = self._read_ledger()
-            samples = self._samples()
+            stats = self._audit.look(self._used())
+            entries, samples = self._samples()
             after = self._read_ledger()
             if before.folds_done == after.folds_begun:  # none was under way at first, and none has begun
-                return samples, Tables(after.pools_dropped, after.slots_dropped)
+                counted = ((*entry, sample.counters) for entry, sample in zip(entries, samples, strict=True))
+                self._audit.compare(counted, stats)
+                return samples, Tables(after.pools_dropped, after.slots_dropped), self._audit.divergence()
         raise ReadError(
             f"pools ended faster than they could be read, {_TRIES} times in a row",
             fix="look for a program that makes and destroys pools in a loop",
@@ -53,17 +63,20 @@ class Reader:
     def _read_ledger(self) -> abi.Ledger:
         return abi.Ledger.from_buffer_copy(self._ledger)
 
-    def _samples(self) -> tuple[PoolSample, ...]:
+    def _samples(self) -> tuple[list[Entry], tuple[PoolSample, ...]]:
         sums = self._sums()
         none = [0] * self._layout.words
         entries = self._entries()
         alive = {(index, raw.seen_ns) for index, raw in entries}
         self._recycled = {life: recycled for life, recycled in self._recycled.items() if life in alive}
-        return tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in entries)
+        return entries, tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in entries)
 
-    def _entries(self) -> list[tuple[int, abi.Pool]]:
+    def _used(self) -> list[int]:
+        return [index for index in range(self._attached.tables.entries) if self._entry(index).owner]
+
+    def _entries(self) -> list[Entry]:
         """The entries in use, brought up to date."""
-        used = [index for index in range(self._attached.tables.entries) if self._entry(index).owner]
+        used = self._used()
         for index in used:
             bpf.test_run(self._attached.program("sample_pool"), context=bpf.u64s([index]))
         return [(index, raw) for index in used if (raw := self._entry(index)).owner]

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import ppobserve
 from ppobserve.errors import LoaderError
-from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, UPDATE_NID_FUNCTION, Features
+from ppobserve.model.audit import RECYCLE_STATS
+from ppobserve.model.features import (
+    DESTROY,
+    PER_CPU_OFFSET,
+    REFILL,
+    RELEASE_RETRY,
+    SYSTEM_RECYCLE_STATS,
+    UPDATE_NID_FUNCTION,
+    Features,
+)
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.probe import abi
 
@@ -38,7 +47,7 @@ def shim_folder() -> Path:
     return bpf_folder() / "shim"
 
 
-def files(plan: Plan) -> tuple[str, ...]:
+def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
     """The files of one plan, in the order in which they are compiled."""
     chosen = [*COMMON, *BY_RUNG[plan.rung]]
     if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
@@ -52,13 +61,13 @@ def files(plan: Plan) -> tuple[str, ...]:
     chosen.append("life.c")
     if plan.has("update_nid"):
         chosen.append("nid.c")
-    return (*chosen, "sample.c", "remote.c")
+    return (*chosen, "sample.c", "remote.c", *(("audit.c",) if audits else ()))
 
 
-def text(plan: Plan, tables: abi.Tables, folder: Path | None = None) -> str:
+def text(plan: Plan, tables: abi.Tables, folder: Path | None = None, *, audits: bool = False) -> str:
     """One translation unit. BCC rewrites map access in the main file only, so files are joined, not included."""
     folder = folder or bpf_folder()
-    parts = [f'#line 1 "bpf/{name}"\n{(folder / name).read_text()}' for name in files(plan)]
+    parts = [f'#line 1 "bpf/{name}"\n{(folder / name).read_text()}' for name in files(plan, audits=audits)]
     return "\n".join([*parts, '#line 1 "assertions of ppobserve/probe/abi.py"', abi.assertions(tables.nodes)])
 
 
@@ -82,6 +91,7 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
     values |= {name: function for name, function in _hooked(hook)}
     if "fragment" in hook and hook["fragment"] in features.allocators:
         values["FRAG_ALLOCATES"] = 1
+    values |= _recycle_stats(features)
     if plan.inlined_refill:
         values["INLINED_REFILL"] = 1
     if plan.level is Level.LEAN:
@@ -89,6 +99,14 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
     if plan.rung is not Rung.TRACEPOINT:
         values["FLUSH_ON_NID_UPDATE"] = 1
     return values
+
+
+def _recycle_stats(features: Features) -> dict[str, str]:
+    """Where the kernel's counters of recycling are; nothing where it has none, or hides where."""
+    own, shared = (features.variables.get(name, 0) for name in (PER_CPU_OFFSET, SYSTEM_RECYCLE_STATS))
+    if RECYCLE_STATS not in features.offsets or not own:
+        return {}
+    return {"PER_CPU_OFFSET": f"{own}ULL", "SYSTEM_RECYCLE_STATS": f"{shared}ULL"}
 
 
 _FUNCTIONS = {

@@ -40,8 +40,8 @@ class Live:
     def read(self) -> Snapshot:
         """All pools now; gauges are brought up to date by a program run for each pool."""
         with self._lock:
-            pools, tables = self._reader.read()
-        return Snapshot(time.time(), self.plan, pools, tables, self._host, self._kernel)
+            pools, tables, audit = self._reader.read()
+        return Snapshot(time.time(), self.plan, pools, tables, self._host, self._kernel, audit)
 
     def hooks_attached(self) -> Mapping[str, bool]:
         """Every hook of the plan: is each of its programs still attached?"""

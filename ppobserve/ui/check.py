@@ -24,6 +24,7 @@ def report(document: Mapping[str, Any]) -> str:
     plan = document["plan"]
     if plan:
         lines += [f"plan       level {plan['level']}, by {plan['rung']}", "", *_hooks(plan["hooks"])]
+        lines += _paragraphs("compared with the kernel's own", filter(None, [", ".join(plan["audited"])]))
         lines += _paragraphs("not counted here", plan["unavailable"].values())
     lines += _paragraphs("problem", (item["what"] for item in document["problems"]))
     lines += _paragraphs("fix", (item["fix"] for item in document["problems"] if item["fix"]))

@@ -64,6 +64,26 @@ def test_counts_equal_the_kernels(observe: Observe, rung: Rung, level: Level, re
         same_as_the_kernel(sample, kernel, device, lumped=lumps_reasons(level, rung))
 
 
+@pytest.mark.parametrize("level", list(Level))
+def test_the_audit_finds_nothing(
+    observe: Observe, start: Start, rung: Rung, level: Level, require: Callable[..., None]
+) -> None:
+    """What lasts over two reads is a divergence; every test of this run has gone through these programs by then."""
+    source = start(level, rung)
+    observe(level, rung)
+    source.read()
+    audit = source.read().audit
+    require(audit, "the kernel keeps no page_pool statistics", capability="stats")
+    assert set(audit.values()) == {0}
+    assert len(audit) == AUDITED_AT[level, rung is Rung.TRACEPOINT]
+
+
+AUDITED_AT = {
+    (Level.LEAN, False): 4, (Level.STANDARD, False): 6, (Level.FULL, False): 9,
+    (Level.LEAN, True): 4, (Level.STANDARD, True): 4, (Level.FULL, True): 4,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
 def test_a_refill_inside_the_allocation_counts_the_same(
     rung: Rung, features: Features, require: Callable[..., None]

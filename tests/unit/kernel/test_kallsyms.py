@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel.kallsyms import ranges
+from ppobserve.kernel.kallsyms import addresses, ranges
 
 REFILL = "page_pool_refill_alloc_cache"
 LISTED = f"""\
@@ -39,6 +39,17 @@ def test_a_function_ends_where_the_next_address_begins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nothing", "cloned", "data", "in_a_module", "page_pool", "refill_alloc_cache"])
 def test_clones_data_modules_and_parts_of_names_are_no_functions(tmp_path: Path, name: str) -> None:
     assert look(tmp_path, name) == {}
+
+
+def test_variables_are_where_their_line_says(tmp_path: Path) -> None:
+    (tmp_path / "kallsyms").write_text(LISTED)
+    wanted = frozenset({"data", "last", "fixed_percpu_data", "in_a_module", "ata"})
+    assert addresses(wanted, tmp_path / "kallsyms") == {
+        "data": 0xFFFFFFFF81000500,
+        "last": 0xFFFFFFFF81000600,
+        "fixed_percpu_data": 0,
+    }
+    assert addresses(wanted, tmp_path / "none") == {}
 
 
 def test_hidden_addresses_are_zeros(tmp_path: Path) -> None:

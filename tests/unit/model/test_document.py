@@ -47,7 +47,7 @@ def one_pool() -> dict[str, Any]:
 
 def test_the_document_has_the_promised_shape() -> None:
     document = one_pool()
-    assert list(document) == ["schema", "time", "host", "kernel", "plan", "tables", "pools"]
+    assert list(document) == ["schema", "time", "host", "kernel", "plan", "tables", "audit", "pools"]
     assert document["schema"] == 1
     pool = document["pools"][0]
     assert (pool["id"], pool["netdev"], pool["state"], pool["gauges"]) == ("7", "eth0", "live", {"inflight_pages": 64})
@@ -99,7 +99,7 @@ def test_a_malformed_document_is_a_sentence(place: tuple[Any, ...], value: objec
         from_document(document)
 
 
-@pytest.mark.parametrize("key", ["time", "host", "kernel", "plan", "tables", "pools"])
+@pytest.mark.parametrize("key", ["time", "host", "kernel", "plan", "tables", "audit", "pools"])
 def test_a_document_without_a_key_is_a_sentence(key: str) -> None:
     document = one_pool()
     del document[key]

@@ -89,7 +89,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
 
 
 def by_id(reader: Reader) -> dict[str, PoolSample]:
-    samples, _ = reader.read()
+    samples, *_ = reader.read()
     return {sample.pool.id: sample for sample in samples}
 
 
@@ -169,7 +169,7 @@ def test_groups_of_ended_pools_count_and_have_no_gauges(kernel: Kernel) -> None:
     kernel.pool(GROUP_ENTRY, owner=GROUP, nid=-1, netns=4026531840, ifindex=7, netdev=b"eth0", driver=b"veth")
     kernel.slot(1, owner=GROUP, slow=13)
     kernel.slot(2, owner=REST, slow=17)
-    samples, _ = kernel.reader().read()
+    samples, *_ = kernel.reader().read()
     assert [(sample.pool.state, sample.pool.id, sample.gauges) for sample in samples] == [
         (State.ENDED, "ended", {})
     ] * 2
@@ -184,7 +184,7 @@ def test_at_level_lean_returns_are_what_the_pool_says_less_its_mismatches(kernel
     kernel.pool(GROUP_ENTRY, owner=GROUP, released=7)
     pools = by_id(kernel.reader(Level.LEAN, rung))
     assert pools["23"].counters["pages_returned"] == {("numa",): 11, ("other",): 90}
-    samples, _ = kernel.reader(Level.LEAN, rung).read()
+    samples, *_ = kernel.reader(Level.LEAN, rung).read()
     assert sum(total(sample.counters["pages_returned"]) for sample in samples) == 108
 
 
@@ -290,7 +290,7 @@ def test_a_pool_that_ends_while_it_is_read_is_counted_once(
         kernel.ledger(**meanwhile)
 
     kernel.on_sample = end
-    samples, _ = kernel.reader().read()
+    samples, *_ = kernel.reader().read()
     assert whole(samples) == 13
     assert [sample.pool.id for sample in samples] == ["ended"]
     assert len(kernel.sampled) > 2
@@ -313,7 +313,7 @@ def test_pools_that_end_all_the_time_are_a_sentence(kernel: Kernel, stuck: bool)
 
 def test_what_found_no_room_is_told(kernel: Kernel) -> None:
     kernel.ledger(pools_dropped=13, slots_dropped=17)
-    _, tables = kernel.reader().read()
+    _, tables, _ = kernel.reader().read()
     assert (tables.pools_dropped, tables.slots_dropped) == (13, 17)
 
 

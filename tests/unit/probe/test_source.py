@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from ppobserve.errors import LoaderError
-from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE_RETRY, UPDATE_NID_FUNCTION
+from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE_RETRY, STATS, UPDATE_NID_FUNCTION
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.probe import source
 from tests.unit.make import KERNEL, kernel, plan
 
 BASE = ["abi.h", "page_pool.h", "identity.h", "table.h"]
-ON_DEMAND = ["sample.c", "remote.c"]
+ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
     (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
     (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
@@ -28,6 +28,15 @@ FILES = {
         "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.STANDARD): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
+    (Rung.FENTRY, Level.FULL): [
+        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "alloc.h", "alloc_fentry.c",
+        "fragment.h", "fragment_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
+    ],
+    (Rung.KPROBE, Level.FULL): [
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "alloc.h", "alloc_kprobe.c",
+        "fragment.h", "fragment_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
+    ],
+    (Rung.TRACEPOINT, Level.FULL): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
 }  # fmt: skip
 
 BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
@@ -35,7 +44,7 @@ BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
 
 
 def text(rung: Rung, level: Level) -> str:
-    return source.text(plan(level, rung), source.tables(KERNEL))
+    return source.text(plan(level, rung), source.tables(KERNEL), audits=True)
 
 
 def code(c: str) -> str:
@@ -92,7 +101,9 @@ def test_what_a_kernel_may_lack_is_used_under_a_condition_only() -> None:
         asking = rf"^#(?:ifdef|if )[^\n]*\b{name}\b.*?^#endif"
         for path in source.bpf_folder().glob("*.[ch]"):
             outside = re.sub(asking, "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-            left_out = name == "PP_RELEASE_DW" and path.name.startswith("teardown_")
+            left_out = (name == "PP_RELEASE_DW" and path.name.startswith("teardown_")) or (
+                name in STATS and path.name == "audit.c"
+            )
             assert left_out or name not in constants(outside), f"{path.name} uses {name} without asking"
 
 
@@ -101,6 +112,11 @@ def test_without_release_dw_the_files_that_use_it_are_left_out(rung: Rung) -> No
     offsets = {name: offset for name, offset in KERNEL.offsets.items() if name != "PP_RELEASE_DW"}
     chosen = make_plan(kernel(offsets=offsets), Level.STANDARD, forced=rung)
     assert not any(name.startswith("teardown") for name in source.files(chosen))
+
+
+def test_the_kernels_own_counters_are_read_where_it_has_them() -> None:
+    assert "audit.c" in source.files(plan(), audits=True)
+    assert "audit.c" not in source.files(plan())
 
 
 def test_mismatches_are_seen_from_the_ring_only_where_returns_are_not_hooked() -> None:

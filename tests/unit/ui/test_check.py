@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppobserve.model.document import plan_document
-from ppobserve.model.plan import Level, Rung, make_plan
+from ppobserve.model import document as documents
+from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.ui.check import report
 from tests.unit.make import kernel, plan
+
+
+def plan_document(chosen: Plan, *audited: str) -> dict[str, Any]:
+    return {**documents.plan_document(chosen), "audited": list(audited)}
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -59,6 +63,12 @@ def test_every_hook_is_told_whole(rung: Rung, level: Level) -> None:
         assert [other.strip() for other in lines[after : after + len(others)]] == others
         assert line.endswith(f"~{hook.cost_ns} ns  {hook.event}")
         assert len(line) < 80
+
+
+def test_what_the_kernel_counts_too_is_told_where_it_does() -> None:
+    told = report(document(plan=plan_document(plan(), "alloc_refill", "alloc_waive")))
+    assert "compared with the kernel's own: alloc_refill, alloc_waive\n" in told
+    assert "compared" not in report(document())
 
 
 def test_reasons_and_fixes_are_told_once() -> None:

@@ -1,0 +1,76 @@
+"""Compares our counts with the kernel's own, at every read: the doubt that an exact tool owes its readers."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ppobserve.kernel import bpf
+from ppobserve.model.audit import Ahead, Stats
+from ppobserve.model.series import Counters
+from ppobserve.probe import abi
+from ppobserve.probe.attach import AUDIT_MAP, AUDIT_PROGRAM, Attached
+
+Life = tuple[int, int]
+"""One pool from first sight to its end: its entry, and when it was first seen."""
+
+
+@dataclass
+class _Judged:
+    """What is known of one pool's counters."""
+
+    begun: dict[str, Ahead] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    lasting: dict[str, int] = field(default_factory=dict)
+    """What two comparisons in a row found: an event that is under way shows in one."""
+
+
+class Audit:
+    """The comparison for one :class:`Attached`; without anything to compare, it does nothing."""
+
+    def __init__(self, attached: Attached) -> None:
+        self._attached, self._audits = attached, attached.audits
+        self._lives: dict[Life, _Judged] = {}
+        self._ended = dict.fromkeys((each.name for each in self._audits), 0)
+        if self._audits:
+            self._stats = mmap.mmap(attached.map(AUDIT_MAP), mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+
+    def look(self, entries: Iterable[int]) -> dict[int, Stats]:
+        """The kernel's counters of some entries' pools, now."""
+        return {index: self._look(index) for index in entries} if self._audits else {}
+
+    def _look(self, index: int) -> Stats:
+        bpf.test_run(self._attached.program(AUDIT_PROGRAM), context=bpf.u64s([index]))
+        stats = abi.Stats.from_buffer_copy(self._stats)
+        return {name: getattr(stats, name) for name, _ in stats._fields_}
+
+    def compare(self, counted: Iterable[tuple[int, abi.Pool, Counters]], before: Mapping[int, Stats]) -> None:
+        """Judge pools whose counters were read after *before*."""
+        lives: dict[Life, _Judged] = {}
+        for index, raw, counters in counted:
+            if index in before and not raw.owner & 1:
+                life = (index, raw.seen_ns)
+                lives[life] = self._lives.pop(life, _Judged())
+                self._judge(lives[life], counters, before[index], self._look(index), from_birth=not raw.first_hold)
+        for judged in self._lives.values():  # they ended
+            self._ended = {name: count + judged.lasting.get(name, 0) for name, count in self._ended.items()}
+        self._lives = lives
+
+    def _judge(self, judged: _Judged, counters: Counters, before: Stats, after: Stats, *, from_birth: bool) -> None:
+        """A pool that was seen from its beginning began level with the kernel; another is taken as it is found."""
+        for each in self._audits:
+            if not each.comparable(before, after):
+                continue
+            now = each.ahead(counters, before, after)
+            begun = judged.begun.setdefault(each.name, (0, 0) if from_birth else now)
+            apart = each.apart(begun, now)
+            judged.lasting[each.name] = min(apart, judged.last.get(each.name, 0))
+            judged.last[each.name] = apart
+
+    def divergence(self) -> dict[str, int]:
+        """Events by the kernel's name for its counter that only one side has seen; ended pools' included."""
+        return {
+            name: ended + sum(judged.lasting.get(name, 0) for judged in self._lives.values())
+            for name, ended in self._ended.items()
+        }
