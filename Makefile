@@ -9,6 +9,7 @@ ARGS ?=
 # What this host's kernel must be able to do; a guest's are in tests/vm/kernels.py.
 PPOBSERVE_EXPECT ?= tracepoint
 PPOBSERVE_REQUIRE_LIVE ?=
+PPOBSERVE_POOLS ?= 10007
 
 BIN := .venv/bin
 # Through sudo nothing is cached in the tree: it would be root's.
@@ -20,6 +21,8 @@ demo: setup
 run: setup
 	exec $(ROOT) $(BIN)/ppobserve serve $(ARGS)
 
+# Pools that are made and destroyed in one test of the whole run; 10007 in the quick one.
+test: PPOBSERVE_POOLS = 100003
 test: lint host-tests guests
 
 test-quick: lint host-tests
@@ -31,6 +34,7 @@ lint: setup-test
 
 host-tests: setup-test
 	$(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
+		PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) \
 		$(BIN)/python -m pytest -p no:cacheprovider --ignore=tests/vm tests
 
 guests: setup-test

@@ -103,8 +103,12 @@ int pool_released(struct bpf_raw_tracepoint_args *ctx)
 	struct ledger *l = ledger();
 	struct pool *p = entry ? pools.lookup(entry) : 0;
 
-	if (!l || !p)
+	if (!l)
 		return 0;
+	if (!p) {
+		refused.delete(&pool);		/* its address may be another pool's soon */
+		return 0;
+	}
 	if ((s32)ctx->args[1]) {
 		if (!p->detached_ns)
 			p->detached_ns = bpf_ktime_get_ns();

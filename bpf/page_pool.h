@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * The only file that knows the inside of struct page_pool and struct page. Offsets come from the running kernel's BTF;
+ * With page.h the only file that knows the inside of the kernel's structs. Offsets come from the running kernel's BTF;
  * one that the kernel does not have is not defined.
  */
 
@@ -18,6 +18,12 @@ static u64 read_u64(u64 address)
 
 	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
 	return value;
+}
+
+/* What the kernel returns instead of a pointer when it failed (include/linux/err.h). */
+static bool is_error(u64 pointer)
+{
+	return !pointer || pointer >= -4095ULL;
 }
 
 /* Pages in the consumer's own cache. */
@@ -108,41 +114,4 @@ static u32 wanted_node(u64 pool)
 	s32 nid = pp_nid(pool);
 
 	return known_node(nid < 0 ? bpf_get_numa_node_id() : nid);
-}
-
-/*
- * Since kernel commit c07aea3ef4d4 ("mm: add a signature in struct page", 5.14), which brought pp_magic, bit 1 of
- * lru.next says it; before, an index of -1.
- */
-static bool page_is_pfmemalloc(u64 page)
-{
-#if defined(PAGE_INDEX) && !defined(PAGE_PP_MAGIC)
-	return read_u64(page + PAGE_INDEX) == -1ULL;
-#else
-	return read_u64(page + PAGE_LRU) & 2;
-#endif
-}
-
-/*
- * Why the kernel does not recycle a page: __page_pool_page_can_be_recycled() in net/core/page_pool.c wants one
- * reference and no pfmemalloc. A page that passes is given back because the ring has no room.
- */
-static u32 page_reason(u64 netmem)
-{
-	if (netmem & 1)
-		return RETURN_OTHER;
-	if (read_u32(netmem + PAGE_REFCOUNT) != 1)
-		return RETURN_REFERENCED;
-	return page_is_pfmemalloc(netmem) ? RETURN_PFMEMALLOC : RETURN_RING_FULL;
-}
-
-/*
- * The node of a page. Since kernel commit 4dec64c52e24 ("page_pool: convert to use netmem", 6.11) the pools pass
- * netmem_ref: a page's address, or a net_iov's with bit 0 set, which has no page and is never a mismatch.
- */
-static u32 page_node(u64 netmem)
-{
-	if (netmem & 1)
-		return UNKNOWN_NODE;
-	return known_node((read_u64(netmem + PAGE_FLAGS) >> NODES_SHIFT_IN_FLAGS) & NODES_MASK);
 }

@@ -17,10 +17,13 @@ ALLOC = ("page_pool_alloc_netmems", "page_pool_alloc_netmem", "page_pool_alloc_p
 # pool", 5.15). page_pool_alloc_frag calls the other one where both are there.
 FRAG = ("page_pool_alloc_frag_netmem", "page_pool_alloc_frag")
 
+# What makes every pool (kernel commit 2b0cfa6e4956, "net: add generic percpu page_pool allocator", 6.9, where
+# page_pool_create became a call of it).
+CREATE = ("page_pool_create_percpu", "page_pool_create")
 UPDATE_NID_FUNCTION = "page_pool_update_nid"
 # What gives a destroyed pool's pages back: at once, and once a second until none is out.
 DESTROY, RELEASE_RETRY = "page_pool_destroy", "page_pool_release_retry"
-FUNCTIONS = frozenset({REFILL, *SLOW, *ALLOC, *FRAG, DESTROY, RELEASE_RETRY, UPDATE_NID_FUNCTION})
+FUNCTIONS = frozenset({REFILL, *SLOW, *ALLOC, *FRAG, *CREATE, DESTROY, RELEASE_RETRY, UPDATE_NID_FUNCTION})
 
 # Where each CPU's own memory begins, and the counters of recycling that all system pools share.
 PER_CPU_OFFSET, SYSTEM_RECYCLE_STATS = "__per_cpu_offset", "pp_system_recycle_stats"
@@ -153,6 +156,11 @@ class Features:
     def refill_is_inlined(self) -> bool:
         """Is there no refill to hook? True before kernel commit 44768decb7c0 (5.6)."""
         return REFILL not in self.functions and REFILL not in self.symbols
+
+    @property
+    def create_function(self) -> str:
+        """What makes every pool on this kernel; the newest name where none is known."""
+        return next((name for name in CREATE if name in self.functions or name in self.symbols), CREATE[0])
 
     @property
     def release_tracepoint(self) -> str:

@@ -224,6 +224,8 @@ def _return_hooks(features: Features, level: Level, rung: Rung, function: Functi
     if level is Level.LEAN:
         return ()
     hooks = [Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page returned")]
+    if not _missing(features, rung, features.create_function):
+        hooks.append(function("create", features.create_function, _costs(rung)[1], "new pool"))
     if not _no_teardown(features, rung):
         hooks.append(function("teardown", DESTROY, _costs(rung)[0], "end of a pool"))
     return tuple(hooks)

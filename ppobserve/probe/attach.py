@@ -73,15 +73,25 @@ class Attached:
         self.close()
 
 
-def attach(features: Features, level: Level, *, forced: Rung | None = None, seconds: float | None = None) -> Attached:
-    """Attach the best plan; where its rung fails at the last moment, the next one, and ``log`` says so."""
+def attach(
+    features: Features,
+    level: Level,
+    *,
+    forced: Rung | None = None,
+    seconds: float | None = None,
+    tables: abi.Tables | None = None,
+) -> Attached:
+    """Attach the best plan; where its rung fails at the last moment, the next one, and ``log`` says so.
+
+    *seconds* is the loader's limit, *tables* the sizes of the tables: both fit this machine when left out.
+    """
     if not features.root:
         raise NotObservable("ppobserve needs root to attach BPF programs", fix="run it with sudo")
     failed: dict[Rung, str] = {}
     while True:
         plan = make_plan(features, level, forced=forced, failed=failed)
         try:
-            attached = _load(features, plan, seconds or (SECONDS_EMULATED if features.emulated else SECONDS))
+            attached = _load(features, plan, tables or source.tables(features), seconds or _patience(features))
         except _RungFailed as error:
             failed[plan.rung] = str(error)
             continue
@@ -126,8 +136,12 @@ def _exit(name: str, rung: Rung, symbol: str) -> Item:
     return _item("fexit", f"kretfunc__{symbol}", symbol)
 
 
+def _exits_first(item: Item) -> bool:
+    """An entry without its exit would leave a refill open."""
+    return item["kind"] not in ("fexit", "kretprobe")
+
+
 def _around(name: str) -> Pieces:
-    """The exit first: an entry without its exit would leave a refill open."""
     return lambda rung, symbol, plan: [_exit(name, rung, symbol), _entry(name, rung, symbol)]
 
 
@@ -146,6 +160,10 @@ def _teardown(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
     return [_entry("destroy", rung, DESTROY), _entry("release_retry", rung, RELEASE_RETRY)]
 
 
+def _create(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
+    return [_exit("create", rung, symbol)]
+
+
 def _tracepoint(function: str) -> Pieces:
     return lambda rung, symbol, plan: [_item("raw_tracepoint", function, symbol)]
 
@@ -156,6 +174,7 @@ _PIECES: Mapping[str, Pieces] = {
     "hold": _tracepoint("page_held"),
     "return": _tracepoint("page_returned"),
     "release": _tracepoint("pool_released"),
+    "create": _create,
     "teardown": _teardown,
     "alloc": _alloc,
     "fragment": _around("fragment"),
@@ -163,8 +182,12 @@ _PIECES: Mapping[str, Pieces] = {
 }
 
 
-def _load(features: Features, plan: Plan, seconds: float) -> Attached:
-    tables, audits = source.tables(features), audited(features, plan)
+def _patience(features: Features) -> float:
+    return SECONDS_EMULATED if features.emulated else SECONDS
+
+
+def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) -> Attached:
+    audits = audited(features, plan)
     request = {
         "text": source.text(plan, tables, audits=bool(audits)),
         "cflags": [f"-D{name}={value}" for name, value in source.defines(features, plan, tables).items()],
@@ -172,7 +195,7 @@ def _load(features: Features, plan: Plan, seconds: float) -> Attached:
         "tables": asdict(tables),
         "maps": [*MAPS, *([AUDIT_MAP] if audits else [])],
         "on_demand": [*ON_DEMAND, *([AUDIT_PROGRAM] if audits else [])],
-        "attach": [item for hook in plan.hooks for item in pieces(hook, plan)],
+        "attach": sorted((item for hook in plan.hooks for item in pieces(hook, plan)), key=_exits_first),
     }
     reply, fds = child.ask(request, seconds)
     if "error" in reply:

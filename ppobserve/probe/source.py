@@ -9,6 +9,7 @@ import ppobserve
 from ppobserve.errors import LoaderError
 from ppobserve.model.audit import RECYCLE_STATS
 from ppobserve.model.features import (
+    CREATE,
     DESTROY,
     PER_CPU_OFFSET,
     REFILL,
@@ -22,7 +23,7 @@ from ppobserve.probe import abi
 
 _PACKAGE = Path(ppobserve.__file__).parent
 
-COMMON = ("abi.h", "page_pool.h", "identity.h", "table.h")
+COMMON = ("abi.h", "page_pool.h", "page.h", "identity.h", "table.h")
 BY_RUNG = {
     Rung.FENTRY: ("refill.h", "refill_fentry.c"),
     Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
@@ -56,6 +57,8 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
         chosen += ["alloc.h", f"alloc_{plan.rung.value}.c"]
     if plan.has("fragment"):
         chosen += ["fragment.h", f"fragment_{plan.rung.value}.c"]
+    if plan.has("create"):
+        chosen.append(f"create_{plan.rung.value}.c")
     if plan.has("teardown"):
         chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
     chosen.append("life.c")
@@ -92,6 +95,8 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
     if "fragment" in hook and hook["fragment"] in features.allocators:
         values["FRAG_ALLOCATES"] = 1
     values |= _recycle_stats(features)
+    if hook.get("create") == CREATE[0]:
+        values["CREATE_PERCPU"] = 1
     if plan.inlined_refill:
         values["INLINED_REFILL"] = 1
     if plan.level is Level.LEAN:
@@ -114,6 +119,7 @@ _FUNCTIONS = {
     "slow": ("SLOW_FUNCTION",),
     "alloc": ("ALLOC_FUNCTION", "SECOND_ALLOC_FUNCTION"),
     "fragment": ("FRAG_FUNCTION",),
+    "create": ("CREATE_FUNCTION",),
 }
 
 

@@ -1,14 +1,29 @@
-"""Pools that outlive their device, and pools that end."""
+"""Pools that outlive their device, that nobody uses, that end, too many at once, and too many for the table."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from subprocess import PIPE, Popen
+
+import pytest
+
+from ppobserve.lab.frames import run_frames
 from ppobserve.lab.veth import End, VethLab
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, State
+from ppobserve.probe import source as sources
+from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import Start, eventually
 
 PARKED = 30_011
+THREADS = 16
+# An emulated CPU makes 50 a second, this one 5,000. `make test` asks for more: see the Makefile.
+POOLS = 307 if os.environ.get("PPOBSERVE_GUEST") else int(os.environ.get("PPOBSERVE_POOLS", "10007"))
 SECONDS = 60  # the kernel looks after detached pools once a second
 
 
@@ -36,3 +51,65 @@ def test_a_socket_that_does_not_read_keeps_its_pool_as_a_zombie(start: Start) ->
         assert eventually(lambda: of_device(source, lab.receiver)[0].gauges["pool_detached_seconds"] > 1, SECONDS)
         lab.read_parked(PARKED)
         assert eventually(lambda: not of_device(source, lab.receiver), SECONDS)
+
+
+IDLE = (
+    "ip link add idle0 type veth peer name idle1 && ethtool -K idle0 gro on && ip link set idle0 up && echo up && cat"
+)
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_a_pool_is_known_before_anyone_uses_it(start: Start, rung: Rung) -> None:
+    """A device that is up alone has a pool and no traffic. It goes with the process that its namespace belongs to."""
+    source = start(Level.STANDARD, rung)
+    with Popen(["unshare", "--net", "sh", "-c", IDLE], stdin=PIPE, stdout=PIPE, text=True) as owner:
+        assert owner.stdout and owner.stdout.readline() == "up\n"
+        (idle,) = called(source, "idle0")
+        assert idle.pool.state is State.LIVE
+        assert total(idle.counters["pages_held"]) == idle.gauges["inflight_pages"] == 0
+        assert idle.gauges["ring_size"] > 0
+        owner.communicate()
+    assert eventually(lambda: not called(source, "idle0"), SECONDS)
+
+
+def called(source: Live, netdev: str) -> list[PoolSample]:
+    """The pools of devices of this name that are not ended, in whatever namespace."""
+    pools = source.read().pools
+    return [each for each in pools if each.pool.netdev == netdev and each.pool.state is not State.ENDED]
+
+
+def test_pools_that_come_and_go_leave_an_empty_table_and_no_count_behind(start: Start) -> None:
+    """One frame each: the pool takes 64 pages for it, and gives them back."""
+    source = start()
+    before = deviceless_pages(source)
+    seen = [before]
+    with ThreadPoolExecutor(THREADS) as threads:
+        shares = [POOLS // THREADS + (place < POOLS % THREADS) for place in range(THREADS)]
+        running = [threads.submit(run_frames, share, batch=1, per_pool=1) for share in shares]
+        while not all(each.done() for each in running):
+            seen.append(deviceless_pages(source))
+        assert sum(each.result().frames for each in running) == POOLS
+    snapshot = source.read()
+    assert seen == sorted(seen)
+    assert deviceless_pages(source) - before == 64 * POOLS
+    assert not [sample for sample in snapshot.pools if not sample.pool.ifindex and sample.pool.state is not State.ENDED]
+    assert (snapshot.tables.pools_dropped, snapshot.tables.slots_dropped) == (0, 0)
+
+
+def deviceless_pages(source: Live) -> int:
+    """Pages ever held by pools without a device, as test runs make them, ended ones included."""
+    return sum(total(each.counters["pages_held"]) for each in source.read().pools if not each.pool.ifindex)
+
+
+def test_a_full_table_is_counted_and_the_pools_in_it_stay_right(features: Features) -> None:
+    small = replace(sources.tables(features), pools=1)
+    with attach(features, Level.STANDARD, tables=small) as attached, VethLab(receiver_cpu=0) as lab:
+        source = Live(attached)
+        for _ in range(3):
+            lab.send(100_003, cpu=0)
+        snapshot = source.read()
+        (known,) = (sample for sample in snapshot.pools if sample.pool.state is not State.ENDED)
+        held, returned = total(known.counters["pages_held"]), total(known.counters["pages_returned"])
+        assert held > 0
+        assert held - returned == known.gauges["inflight_pages"]
+        assert snapshot.tables.pools_dropped == 1  # however often it was met

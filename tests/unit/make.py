@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ppobserve.model.features import (
     ALLOC,
+    CREATE,
     DESTROY,
     FRAG,
     OFFSETS,
@@ -39,6 +40,7 @@ KERNEL = Features(
     cache_pages=128,
     nodes_shift=10,
     functions={
+        CREATE[0]: 2,
         REFILL: 1,
         SLOW[0]: 2,
         DESTROY: 1,
@@ -49,6 +51,7 @@ KERNEL = Features(
         FRAG[0]: 4,
     },
     symbols={
+        CREATE[0]: (0xFFFFFFFF81000C00, 0xFFFFFFFF81000D10),
         REFILL: (0xFFFFFFFF81000100, 0xFFFFFFFF81000230),
         SLOW[0]: (0xFFFFFFFF81000300, 0xFFFFFFFF81000440),
         DESTROY: (0xFFFFFFFF81000500, 0xFFFFFFFF81000670),

@@ -79,7 +79,7 @@ def test_hooks_say_whether_they_are_attached_and_what_they_missed() -> None:
     samples = collected(PoolCollector(source))
     attached = {s.labels["hook"]: s.value for s in samples if s.name == "ppobserve_hook_attached"}
     missed = {s.labels["hook"]: s.value for s in samples if s.name == "ppobserve_hook_missed_total"}
-    hooks = ["refill", "slow", "release", "return", "teardown", "alloc", "fragment", "update_nid"]
+    hooks = ["refill", "slow", "release", "return", "create", "teardown", "alloc", "fragment", "update_nid"]
     assert attached == {hook: int(hook != "slow") for hook in hooks}
     assert missed == {hook: place for place, hook in enumerate(hooks)}
 

@@ -138,7 +138,7 @@ def test_a_member_that_older_kernels_lack_is_not_missed(name: str) -> None:
     assert chosen(offsets=but(KERNEL.offsets, name)).rung is Rung.FENTRY
 
 
-STANDARD = ["refill", "slow", "release", "return", "teardown"]
+STANDARD = ["refill", "slow", "release", "return", "create", "teardown"]
 HOOKS = {
     (Rung.FENTRY, Level.LEAN): ["refill", "slow", "release"],
     (Rung.FENTRY, Level.STANDARD): [*STANDARD, "update_nid"],
@@ -247,7 +247,7 @@ def test_a_refill_inside_the_allocation_is_seen_by_level_full(rung: Rung) -> Non
     plan = make_plan(kernel(functions=FUNCTIONS, symbols=SYMBOLS), Level.FULL, forced=rung)
     assert plan.inlined_refill
     assert [hook.name for hook in plan.hooks] == [
-        "slow", "release", "return", "teardown", "alloc", "fragment", "update_nid",
+        "slow", "release", "return", "create", "teardown", "alloc", "fragment", "update_nid",
     ]  # fmt: skip
     assert {"refill_batch_pages", "refill_misses", "allocs"} <= {metric.name for metric in counters(plan)}
 

@@ -59,9 +59,9 @@ def test_a_recording_says_where_it_is_from_and_holds_every_offset_that_is_needed
 def test_a_stock_kernel_is_hooked_by_fentry(series: str, slow: str, level: Level) -> None:
     plan = make_plan(recorded(series).features, level)
     lean = [("refill", "fentry"), ("slow", "fentry"), ("release", "tracepoint")]
-    rest = [("return", "tracepoint"), ("teardown", "fentry"), ("update_nid", "tracepoint")]
+    rest = [("return", "tracepoint"), ("create", "fentry"), ("teardown", "fentry"), ("update_nid", "tracepoint")]
     pages = [("alloc", "fentry"), ("fragment", "fentry")][: len(ALLOCATORS[series])]
-    rest[2:2] = pages if level is Level.FULL else []
+    rest[3:3] = pages if level is Level.FULL else []
     assert hooks(plan) == (lean if level is Level.LEAN else lean + rest)
     assert [hook.symbol for hook in plan.hooks if (hook.name, hook.rung.value) in pages] == (
         ALLOCATORS[series] if level is Level.FULL else []
@@ -75,7 +75,7 @@ def test_a_stock_kernel_is_hooked_by_fentry(series: str, slow: str, level: Level
 def test_a_stock_kernel_that_refuses_fentry_is_hooked_by_kprobe(series: str, slow: str) -> None:
     refused = replace(recorded(series).features, refusals={"fentry": "EPERM", "kprobe": ""})
     plan = make_plan(refused, Level.STANDARD)
-    functions = {"refill", "slow", "teardown"}
+    functions = {"refill", "slow", "create", "teardown"}
     assert {name for name, rung in hooks(plan) if rung == "kprobe"} == functions
     assert (plan.hooks[0].because, plan.hooks[1].symbol) == (("fentry: EPERM",), slow)
     assert plan.unavailable == {}
@@ -105,7 +105,12 @@ def test_before_5_6_level_full_sees_the_refill_inside_the_allocation(series: str
     plan = make_plan(recorded(series).features, Level.FULL)
     assert plan.inlined_refill
     functions = [(hook.name, hook.symbol) for hook in plan.hooks if hook.rung.value == rung]
-    assert functions == [("slow", OLD), ("teardown", "page_pool_destroy"), ("alloc", "page_pool_alloc_pages")]
+    assert functions == [
+        ("slow", OLD),
+        ("create", "page_pool_create"),
+        ("teardown", "page_pool_destroy"),
+        ("alloc", "page_pool_alloc_pages"),
+    ]
     assert plan.unavailable == {}
 
 

@@ -13,28 +13,30 @@ from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.probe import source
 from tests.unit.make import KERNEL, kernel, plan
 
-BASE = ["abi.h", "page_pool.h", "identity.h", "table.h"]
+BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h"]
 ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
     (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
     (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
     (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "return_stack.c", "life.c", *ON_DEMAND],
     (Rung.FENTRY, Level.STANDARD): [
-        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "teardown.h", "teardown_fentry.c",
-        "life.c", "nid.c", *ON_DEMAND,
+        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c",
+        "create_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.STANDARD): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "teardown.h", "teardown_kprobe.c",
-        "life.c", "nid.c", *ON_DEMAND,
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c",
+        "create_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.STANDARD): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
     (Rung.FENTRY, Level.FULL): [
         *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "alloc.h", "alloc_fentry.c",
-        "fragment.h", "fragment_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
+        "fragment.h", "fragment_fentry.c", "create_fentry.c", "teardown.h", "teardown_fentry.c",
+        "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.FULL): [
         *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "alloc.h", "alloc_kprobe.c",
-        "fragment.h", "fragment_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
+        "fragment.h", "fragment_kprobe.c", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
+        "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.FULL): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
 }  # fmt: skip

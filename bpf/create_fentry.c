@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* A new pool, before anyone uses it: those that stay idle are known, too. By BPF trampoline. */
+
+#ifdef CREATE_PERCPU
+EXIT(CREATE_FUNCTION, u64 parameters, u64 cpu, u64 pool)
+#else
+EXIT(CREATE_FUNCTION, u64 parameters, u64 pool)
+#endif
+{
+	if (!is_error(pool))
+		entry_of(pool);
+	return 0;
+}

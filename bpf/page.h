@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* What a page says of itself: its node, and why it is not recycled. */
+
+/*
+ * Since kernel commit c07aea3ef4d4 ("mm: add a signature in struct page", 5.14), which brought pp_magic, bit 1 of
+ * lru.next says it; before, an index of -1.
+ */
+static bool page_is_pfmemalloc(u64 page)
+{
+#if defined(PAGE_INDEX) && !defined(PAGE_PP_MAGIC)
+	return read_u64(page + PAGE_INDEX) == -1ULL;
+#else
+	return read_u64(page + PAGE_LRU) & 2;
+#endif
+}
+
+/*
+ * Why the kernel does not recycle a page: __page_pool_page_can_be_recycled() in net/core/page_pool.c wants one
+ * reference and no pfmemalloc. A page that passes is given back because the ring has no room.
+ */
+static u32 page_reason(u64 netmem)
+{
+	if (netmem & 1)
+		return RETURN_OTHER;
+	if (read_u32(netmem + PAGE_REFCOUNT) != 1)
+		return RETURN_REFERENCED;
+	return page_is_pfmemalloc(netmem) ? RETURN_PFMEMALLOC : RETURN_RING_FULL;
+}
+
+/*
+ * The node of a page. Since kernel commit 4dec64c52e24 ("page_pool: convert to use netmem", 6.11) the pools pass
+ * netmem_ref: a page's address, or a net_iov's with bit 0 set, which has no page and is never a mismatch.
+ */
+static u32 page_node(u64 netmem)
+{
+	if (netmem & 1)
+		return UNKNOWN_NODE;
+	return known_node((read_u64(netmem + PAGE_FLAGS) >> NODES_SHIFT_IN_FLAGS) & NODES_MASK);
+}
