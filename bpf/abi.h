@@ -60,6 +60,11 @@ struct pool {
 	u32 netns;
 	u32 ifindex;
 	u32 napi_id;
+	s32 queue;			/* the device's receive queue; -1: not known */
+	s32 cpu;			/* whose system pool it is; -1: nobody's */
+	s32 device_node;		/* -1: none, or not known */
+	u32 order;			/* of its pages */
+	u32 provider;			/* its buffers come from a memory provider (devmem TCP, io_uring) */
 	u32 cache_pages;
 	u32 ring_pages;
 	u32 ring_size;

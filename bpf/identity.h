@@ -52,11 +52,33 @@ static void read_driver(char *to, u64 netdev, u64 device)
 		read_name(to, read_u64(netdev + NETDEV_LINK_OPS) + LINK_OPS_KIND);
 }
 
+/* What does not change in the life of a pool, or is the device's. */
+static void describe(struct pool *p, u64 pool, u64 netdev, u64 device)
+{
+	p->nid = pp_nid(pool);
+	p->order = read_u32(pool + PP_ORDER);
+	p->queue = p->cpu = p->device_node = -1;
+#ifdef PP_QUEUE			/* since 6.12, with memory providers */
+	if (netdev)
+		p->queue = read_u32(pool + PP_QUEUE);
+#endif
+#ifdef PP_PROVIDER		/* kernel commit 0f9214046893 ("memory-provider: dmabuf devmem memory provider", 6.12) */
+	p->provider = read_u64(pool + PP_PROVIDER) != 0;
+#endif
+#ifdef PP_CPU			/* kernel commit 2b0cfa6e4956 ("net: add generic percpu page_pool allocator", 6.9) */
+	p->cpu = read_u32(pool + PP_CPU);
+#endif
+#ifdef DEVICE_NODE		/* CONFIG_NUMA */
+	if (device)
+		p->device_node = read_u32(device + DEVICE_NODE);
+#endif
+}
+
 static void identify(struct pool *p, u64 pool)
 {
 	u64 netdev = pp_netdev(pool), device = read_u64(pool + PP_DEV);
 
-	p->nid = pp_nid(pool);
+	describe(p, pool, netdev, device);
 #ifdef PP_USER_ID		/* kernel commit f17c69649c69 ("net: page_pool: id the page pools", 6.8) */
 	p->id = read_u32(pool + PP_USER_ID);
 #endif

@@ -25,7 +25,7 @@ static u32 *enter_group(u64 key, struct pool *member)
 	group->owner = key;
 	group->netns = member->netns;
 	group->ifindex = member->ifindex;
-	group->nid = -1;
+	group->nid = group->queue = group->cpu = group->device_node = -1;
 	__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
 	__builtin_memcpy(group->driver, member->driver, NAME_BYTES);
 	if (entries.insert(&key, &fresh)) {

@@ -2,6 +2,7 @@
 
 PPOBSERVE_REQUIRE_LIVE=1   a skip becomes a failure: nothing can hide in CI
 PPOBSERVE_EXPECT=a,b       what this kernel must be able to do (see CAPABILITIES); the rest may be skipped
+PPOBSERVE_SUPPORT=FILE     what this kernel lets us count goes here, as JSON (docs/support_matrix.md is made of that)
 PPOBSERVE_FIGURES=FILE     figures are also appended here, one JSON document a line (a guest hands them to its host so)
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-CAPABILITIES = frozenset({"tracepoint", "kprobe", "fentry", "numa", "stats"})
+CAPABILITIES = frozenset({"tracepoint", "kprobe", "fentry", "numa", "stats", "frames", "veth"})
 KALLSYMS = Path("/proc/kallsyms")
 VMLINUX_BTF = Path("/sys/kernel/btf/vmlinux")
 

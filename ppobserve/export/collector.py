@@ -17,7 +17,7 @@ from ppobserve.model.fold import Cardinality, Group, fold, label_names, label_va
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, total
-from ppobserve.model.snapshot import PoolSample, Snapshot, State, delta, gather_ended
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta, gather_ended
 
 
 class Watched(Protocol):
@@ -130,16 +130,29 @@ def _info_family(samples: Iterable[PoolSample]) -> Family:
     family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=(*names, *metric.labels))
     for sample in samples:
         if sample.pool.state is not State.ENDED:
-            pool = sample.pool
-            own = {
-                "ifindex": str(pool.ifindex or ""),
-                "device": pool.device,
-                "nid": str(pool.nid),
-                "state": pool.state.value,
-            }
-            whose = label_values(pool, Cardinality.POOL)
+            own = _described(sample.pool)
+            whose = label_values(sample.pool, Cardinality.POOL)
             family.add_metric((*whose, *(own[label] for label in metric.labels)), 1)
     return family
+
+
+def _described(pool: Pool) -> dict[str, str]:
+    """The labels of pool_info; empty for what is not known. A pool's nid of -1 is known: it wants the consumer's."""
+    return {
+        "ifindex": str(pool.ifindex or ""),
+        "device": pool.device,
+        "device_node": _known(pool.device_node),
+        "nid": str(pool.nid),
+        "queue": _known(pool.queue),
+        "cpu": _known(pool.cpu),
+        "order": str(pool.order),
+        "provider": "yes" if pool.provider else "",
+        "state": pool.state.value,
+    }
+
+
+def _known(number: int) -> str:
+    return str(number) if number >= 0 else ""
 
 
 def self_families(snapshot: Snapshot, seconds: float) -> Iterator[Family]:

@@ -15,11 +15,12 @@ import struct
 from ppobserve.errors import KernelFactError
 
 SIOCETHTOOL = 0x8946
-GSTRINGS, GSTATS, GSSET_INFO = 0x1B, 0x1D, 0x37
+GDRVINFO, GSTRINGS, GSTATS, GSSET_INFO = 0x03, 0x1B, 0x1D, 0x37
 STATS_SET = 1
 NAME_BYTES = 32
 
 _IFNAMSIZ = 16
+_DRIVER_INFO_BYTES = 192  # after the command
 # The kernel writes as many entries as the driver has at that moment; a queue added since we asked must find room.
 _SLACK = 256
 
@@ -42,6 +43,12 @@ def statistics(device: str) -> dict[str, int]:
 def page_pool_statistics(device: str) -> dict[str, int]:
     """The kernel's own page_pool counters of *device* (``rx_pp_*``), {} without CONFIG_PAGE_POOL_STATS."""
     return only_page_pool(statistics(device))
+
+
+def driver(control: socket.socket, device: str) -> str:
+    """The name of the device's driver (``struct ethtool_drvinfo``), empty where it has none to tell."""
+    reply = _ask(control, device, struct.pack("=I", GDRVINFO), room=_DRIVER_INFO_BYTES)
+    return reply[4:36].partition(b"\0")[0].decode(errors="replace")
 
 
 def only_page_pool(numbers: dict[str, int]) -> dict[str, int]:

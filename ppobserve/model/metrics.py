@@ -97,9 +97,11 @@ SELF_METRICS = (
     Metric("scrape_seconds", "gauge", "How long the last read of all counters took."),
 )
 
+_INFO_LABELS = ("ifindex", "device", "device_node", "nid", "queue", "cpu", "order", "provider", "state")
+
 # What a row of one pool has, whatever the cardinality of the rest.
 INFO_METRICS = (
-    Metric("pool_info", "gauge", "Always 1; the labels describe the pool.", ("ifindex", "device", "nid", "state")),
+    Metric("pool_info", "gauge", "Always 1; the labels describe the pool.", _INFO_LABELS),
     Metric("pool_detached_seconds", "gauge", "How long ago the driver destroyed a pool that still has pages out."),
 )
 

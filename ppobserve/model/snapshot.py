@@ -38,6 +38,16 @@ class Pool:
     device: str = ""
     nid: int = -1
     """The node that the pool was made for; -1: the consumer's, wherever that runs."""
+    queue: int = -1
+    """The device's receive queue that the pool feeds; -1: not known (before 6.12, or a driver that does not say)."""
+    cpu: int = -1
+    """The CPU whose system pool this is; -1: none's."""
+    device_node: int = -1
+    """The node that the device hangs on; -1: none, or not known."""
+    order: int = 0
+    """Each of its pages is 2 ** order pages of memory."""
+    provider: bool = False
+    """Its buffers come from a memory provider (devmem TCP, io_uring), not from the page allocator."""
     state: State = State.LIVE
 
     @property

@@ -90,7 +90,7 @@ def _fill(programs: Any, tables: dict[str, int]) -> None:
         for index in range(end - 1, first - 1, -1):
             stack.push(ctypes.c_uint32(index))
     programs["entries"][ctypes.c_uint64(REST_GROUP)] = ctypes.c_uint32(pools)
-    rest = programs["pools"].Leaf(owner=REST_GROUP, nid=-1)
+    rest = programs["pools"].Leaf(owner=REST_GROUP, nid=-1, queue=-1, cpu=-1, device_node=-1)
     programs["pools"][ctypes.c_uint32(pools)] = rest
 
 

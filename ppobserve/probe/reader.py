@@ -12,7 +12,7 @@ from typing import Any
 from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf
 from ppobserve.model import metrics
-from ppobserve.model.series import Series, total
+from ppobserve.model.series import Counters, Series, total
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
@@ -59,6 +59,12 @@ class Reader:
             f"pools ended faster than they could be read, {_TRIES} times in a row",
             fix="look for a program that makes and destroys pools in a loop",
         )
+
+    def nothing(self) -> Counters:
+        """The counters of a pool that no event has shown."""
+        counters: Counters = self._layout.counters([0] * self._layout.words)
+        counters = {**counters, "recycles": {(place,): 0 for place in abi.PLACES}}
+        return {name: counter for name, counter in counters.items() if name in self._counted}
 
     def _read_ledger(self) -> abi.Ledger:
         return abi.Ledger.from_buffer_copy(self._ledger)
@@ -148,6 +154,11 @@ def _pool(index: int, raw: abi.Pool) -> Pool:
         driver=raw.driver.decode(errors="replace"),
         device=raw.device.decode(errors="replace"),
         nid=raw.nid,
+        queue=raw.queue,
+        cpu=raw.cpu,
+        device_node=raw.device_node,
+        order=raw.order,
+        provider=bool(raw.provider),
         state=state,
     )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ppobserve.kernel.features import gather
+from ppobserve.kernel.netdev import ListedPool, PoolLister
 from ppobserve.model.plan import Level, Plan, Rung
-from ppobserve.model.snapshot import Snapshot
+from ppobserve.model.series import Counters
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.reader import Reader
 
@@ -19,6 +21,7 @@ class Live:
 
     def __init__(self, attached: Attached) -> None:
         self._attached, self._reader = attached, Reader(attached)
+        self._lister = PoolLister()
         self._lock = threading.Lock()
         self._host, self._kernel = platform.node(), platform.release()
 
@@ -41,6 +44,7 @@ class Live:
         """All pools now; gauges are brought up to date by a program run for each pool."""
         with self._lock:
             pools, tables, audit = self._reader.read()
+            pools += unseen(self._lister.pools(), pools, self._reader.nothing())
         return Snapshot(time.time(), self.plan, pools, tables, self._host, self._kernel, audit)
 
     def hooks_attached(self) -> Mapping[str, bool]:
@@ -55,3 +59,25 @@ class Live:
         """Detach everything."""
         with self._lock:
             self._attached.close()
+
+
+def unseen(listed: Iterable[ListedPool], seen: Iterable[PoolSample], nothing: Counters) -> tuple[PoolSample, ...]:
+    """Pools that the kernel lists and that no event has shown yet: idle ones, with *nothing* counted."""
+    known = {sample.pool.id for sample in seen}
+    return tuple(
+        PoolSample(_pool(each), nothing, {"inflight_pages": each.inflight})
+        for each in listed
+        if str(each.id) not in known
+    )
+
+
+def _pool(listed: ListedPool) -> Pool:
+    return Pool(
+        id=str(listed.id),
+        netdev=listed.netdev,
+        netns=listed.netns,
+        ifindex=listed.ifindex,
+        napi=listed.napi,
+        driver=listed.driver,
+        state=State.DETACHED if listed.detached else State.LIVE,
+    )

@@ -14,6 +14,7 @@ from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
+from tests.live.traffic import has_frames, veth_has_pools
 
 Start = Callable[..., Live]
 
@@ -46,6 +47,18 @@ def start(features: Features) -> Iterator[Start]:
     yield begin
     for live in started.values():
         live.close()
+
+
+@pytest.fixture(scope="session")
+def frames(live: None, require: Callable[..., None]) -> None:
+    """Traffic by live frames, each call with a pool of its own (5.18)."""
+    require(has_frames(), "the kernel has no live frames", capability="frames")
+
+
+@pytest.fixture(scope="session")
+def veth(start: Start, require: Callable[..., None]) -> None:
+    """Traffic by veth, whose pools have a device (6.4)."""
+    require(veth_has_pools(start()), "the kernel's veth has no page_pool", capability="veth")
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:

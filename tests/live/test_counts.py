@@ -18,6 +18,8 @@ from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import Start, pool_of
 
+pytestmark = pytest.mark.usefixtures("veth")
+
 MEGABYTE = 1_000_003
 ROUNDS = (0, 1, 0, 1, 0, 1)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from ppobserve.kernel.features import gather
 from ppobserve.lab.frames import run_frames
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
@@ -16,6 +16,9 @@ from ppobserve.model.snapshot import Snapshot, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import Start
+from tests.live.traffic import moving_frames
+
+pytestmark = pytest.mark.usefixtures("frames")
 
 PRIME = 1_000_003
 BATCH = 64
@@ -81,17 +84,18 @@ def test_programs_for_big_machines_pass_the_verifier(features: Features, cpus: i
         assert total(gained(Live(attached), 1009)["pages_held"]) == BATCH
 
 
-def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung) -> None:
-    """The rung against a tracepoint rung of its own, on the same frames."""
+def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung, require: Callable[..., None]) -> None:
+    """The rung against a tracepoint rung of its own, on the same frames, by a task that moves between the nodes."""
     one = start(Level.STANDARD, rung)
-    other = Live(attach(features, Level.LEAN, forced=Rung.TRACEPOINT))
-    before = deviceless(one), deviceless(other)
-    run_frames(10_007, cpu=0)
-    mine, theirs = (delta(deviceless(source), old).counters() for source, old in zip((one, other), before, strict=True))
-    for name in ("pages_held", "pages_returned", "slow_refills", "numa_mismatch_pages"):
-        assert total(mine[name]) == total(theirs[name]), name
-    other.close()
-
-
-def test_gathering_facts_leaves_nothing_attached() -> None:
-    assert gather().refusals.keys() == {"fentry", "kprobe"}
+    with attach(features, Level.LEAN, forced=Rung.TRACEPOINT) as attached:
+        other = Live(attached)
+        before = deviceless(one), deviceless(other)
+        run_frames(10_007, cpu=0)
+        moving_frames(features)
+        after = deviceless(one), deviceless(other)
+    mine, theirs = (delta(new, old).counters() for new, old in zip(after, before, strict=True))
+    for name in ("pages_held", "slow_refills", "numa_mismatch_pages"):
+        assert mine[name] == theirs[name], name
+    assert total(mine["pages_returned"]) == total(theirs["pages_returned"]) == total(mine["pages_held"])
+    require(features.nodes > 1, "one NUMA node", capability="numa")
+    assert total(mine["numa_mismatch_pages"]) > 0

@@ -36,6 +36,7 @@ def of_device(source: Live, end: End) -> list[PoolSample]:
     ]
 
 
+@pytest.mark.usefixtures("veth")
 def test_a_socket_that_does_not_read_keeps_its_pool_as_a_zombie(start: Start) -> None:
     source = start()
     with VethLab(receiver_cpu=0) as lab:
@@ -58,6 +59,7 @@ IDLE = (
 )
 
 
+@pytest.mark.usefixtures("veth")
 @pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
 def test_a_pool_is_known_before_anyone_uses_it(start: Start, rung: Rung) -> None:
     """A device that is up alone has a pool and no traffic. It goes with the process that its namespace belongs to."""
@@ -78,6 +80,7 @@ def called(source: Live, netdev: str) -> list[PoolSample]:
     return [each for each in pools if each.pool.netdev == netdev and each.pool.state is not State.ENDED]
 
 
+@pytest.mark.usefixtures("frames")
 def test_pools_that_come_and_go_leave_an_empty_table_and_no_count_behind(start: Start) -> None:
     """One frame each: the pool takes 64 pages for it, and gives them back."""
     source = start()
@@ -101,6 +104,7 @@ def deviceless_pages(source: Live) -> int:
     return sum(total(each.counters["pages_held"]) for each in source.read().pools if not each.pool.ifindex)
 
 
+@pytest.mark.usefixtures("veth")
 def test_a_full_table_is_counted_and_the_pools_in_it_stay_right(features: Features) -> None:
     small = replace(sources.tables(features), pools=1)
     with attach(features, Level.STANDARD, tables=small) as attached, VethLab(receiver_cpu=0) as lab:

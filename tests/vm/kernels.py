@@ -9,11 +9,12 @@ from pathlib import Path
 HANG_SECONDS = 240
 READ_ONLY = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 KERNELS = {
-    "6.1": ("tracepoint", "kprobe"),
-    "6.12": ("tracepoint", "kprobe", "fentry", "numa"),
-    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "stats"),
+    "5.10": ("tracepoint", "kprobe", "fentry", "numa"),  # no live frames, no veth with a pool: hooks only
+    "6.1": ("tracepoint", "kprobe", "fentry", "numa", "frames"),
+    "6.12": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth"),
+    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth", "stats"),
 }
-DEFAULT = ("6.12", "7.3")
+DEFAULT = ("7.3", "6.12", "6.1", "5.10")
 
 
 def live_tests(kernel: str, results: Path) -> str:
@@ -26,6 +27,7 @@ def live_tests(kernel: str, results: Path) -> str:
         "PPOBSERVE_REQUIRE_LIVE": "1",
         "PPOBSERVE_EXPECT": ",".join(KERNELS[kernel]),
         "PPOBSERVE_FIGURES": str(results / "figures"),
+        "PPOBSERVE_SUPPORT": str(results / "support.json"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     options = ["-v", "--durations=10", "-o", f"faulthandler_timeout={HANG_SECONDS}", *READ_ONLY]

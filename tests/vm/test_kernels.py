@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from tests.vm.conftest import Guest
+from tests import support
+from tests.vm.conftest import Guests
 
 
 def passed(junit: Path) -> int:
@@ -23,10 +24,12 @@ def figures(lines: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
 
 
-def test_live_tests_pass_under(kernel: str, guests: dict[str, Guest], figure: Callable[..., None]) -> None:
-    results = guests[kernel].results
-    status = guests[kernel].process.wait()
+def test_live_tests_pass_under(kernel: str, guests: Guests, figure: Callable[..., None]) -> None:
+    guest = guests.finished(kernel)
+    results, status = guest.results, guest.process.returncode
     for measured in figures(results / "figures"):
         figure(**measured | {"where": f"kernel {kernel}"})
     assert status == 0, f"pytest in the guest: exit status {status}, see {results / 'log'}"
     assert passed(results / "junit.xml") > 0
+    found = json.loads((results / "support.json").read_text())
+    assert support.write(kernel, found), f"what we count on {kernel} has changed: git diff docs/support"

@@ -1,0 +1,104 @@
+"""The pools that the kernel itself lists, in every network namespace: netdev netlink, since 6.8.
+
+Source: Documentation/netlink/specs/netdev.yaml (kernel commit 950ab53b77ab, "net: page_pool: implement GET in the
+netlink API", 6.8). Idle pools are in it; those whose driver names no device (veth, test_run, vmxnet3) are not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppobserve.errors import KernelFactError
+from ppobserve.kernel import ethtool, netlink, netns
+
+FAMILY = "netdev"
+PAGE_POOL_GET = 5
+_ID, _IFINDEX, _NAPI_ID, _INFLIGHT, _DETACH_TIME = 1, 2, 3, 4, 6
+_SIOCGIFNAME = 0x8910
+
+NAMESPACES_SECONDS = 10.0
+"""How long a list of namespaces is believed: reading /proc takes milliseconds on a host of many processes."""
+LIST_SECONDS = 0.5
+"""How long a list of pools is: what it alone knows is idle."""
+
+
+@dataclass(frozen=True)
+class ListedPool:
+    """One pool as the kernel lists it; zeros and empty strings for what it does not say."""
+
+    id: int
+    netns: int
+    ifindex: int = 0
+    netdev: str = ""
+    driver: str = ""
+    napi: int = 0
+    inflight: int = 0
+    detached: bool = False
+
+
+class PoolLister:
+    """Asks in each namespace. What can't be asked is left out: a kernel before 6.8, a namespace that is gone."""
+
+    def __init__(self, find: Callable[[], list[Path]] = netns.namespaces) -> None:
+        self._find = find
+        self._paths: list[Path] = []
+        self._pools: tuple[ListedPool, ...] = ()
+        self._found_at = self._listed_at = float("-inf")
+
+    def pools(self) -> tuple[ListedPool, ...]:
+        """Every pool that the kernel lists, in all namespaces."""
+        now = time.monotonic()
+        if now - self._found_at > NAMESPACES_SECONDS:
+            self._found_at, self._paths = now, self._find()
+        if now - self._listed_at > LIST_SECONDS:
+            self._pools = tuple(pool for pools in netns.visit(self._paths, list_pools) for pool in pools)
+            self._listed_at = time.monotonic()
+        return self._pools
+
+
+def list_pools(inode: int) -> list[ListedPool]:
+    """The pools of the calling thread's namespace, which has that inode number; none where nobody can tell."""
+    try:
+        with netlink.open_socket() as channel:
+            family = netlink.family(channel, FAMILY)
+            listed = netlink.dump(channel, family, PAGE_POOL_GET) if family else []
+            return [_pool(each, inode, channel) for each in listed if _ID in each]
+    except OSError:
+        return []
+
+
+def _pool(listed: netlink.Attributes, inode: int, channel: socket.socket) -> ListedPool:
+    ifindex = netlink.number(listed.get(_IFINDEX, b""))
+    name = device_name(channel, ifindex)
+    return ListedPool(
+        id=netlink.number(listed[_ID]),
+        netns=inode,
+        ifindex=ifindex,
+        netdev=name,
+        driver=_driver(channel, name),
+        napi=netlink.number(listed.get(_NAPI_ID, b"")),
+        inflight=netlink.number(listed.get(_INFLIGHT, b"")),
+        detached=_DETACH_TIME in listed,
+    )
+
+
+def device_name(channel: socket.socket, ifindex: int) -> str:
+    """The device's name in the namespace of any socket; empty for one that is not there."""
+    try:
+        reply = fcntl.ioctl(channel, _SIOCGIFNAME, struct.pack("16si20x", b"", ifindex))
+    except OSError:
+        return ""
+    return reply[:16].partition(b"\0")[0].decode(errors="replace")
+
+
+def _driver(channel: socket.socket, name: str) -> str:
+    try:
+        return ethtool.driver(channel, name) if name else ""
+    except KernelFactError:
+        return ""

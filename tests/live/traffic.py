@@ -1,0 +1,52 @@
+"""Traffic that several tests share."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cache
+
+from ppobserve.errors import LabError
+from ppobserve.lab.frames import run_frames
+from ppobserve.lab.veth import VethLab
+from ppobserve.model.features import Features
+from ppobserve.source.live import Live
+
+FRAMES = 100_003
+MOVES_SECONDS = 0.02
+
+
+@cache
+def has_frames() -> bool:
+    """Does this kernel have live frames (5.18)?"""
+    try:
+        run_frames(1, batch=1)
+    except LabError:
+        return False
+    return True
+
+
+def moving_frames(features: Features, frames: int = FRAMES) -> None:
+    """One pool's frames, by a task that changes its CPU, and with it its node, all the time."""
+    sender = threading.Thread(target=run_frames, args=(frames,), kwargs={"per_pool": frames})
+    sender.start()
+    cpu = 0
+    while sender.is_alive():
+        cpu = (cpu + 1) % features.cpus
+        if sender.native_id:
+            _move(sender.native_id, cpu)
+        sender.join(MOVES_SECONDS)
+
+
+def _move(thread: int, cpu: int) -> None:
+    try:
+        os.sched_setaffinity(thread, {cpu})
+    except OSError:
+        return  # it has ended, or that CPU is not there
+
+
+def veth_has_pools(source: Live) -> bool:
+    """Does this kernel's veth have page_pools (6.4)?"""
+    with VethLab(receiver_cpu=0) as lab:
+        lab.send(10_007, cpu=0)
+        return any(sample.pool.ifindex == lab.receiver.ifindex for sample in source.read().pools)

@@ -1,0 +1,82 @@
+"""What we count on which kernel, as test runs found it: docs/support/*.json, and the page made of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ppobserve.model.metrics import POOL_METRICS
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "support_matrix.md"
+MARKS = {"yes": "yes", "counted": "(yes)"}
+
+HEAD = """# What is counted where
+
+Written by `make test`: each kernel's live tests say what they saw, in `docs/support`, and this page is made of that.
+
+* **yes**: counted at level full, and seen to move in that run's traffic
+* **(yes)**: counted; nothing in that traffic makes it happen
+* **-**: not counted there, for the reason in the notes
+
+Stock Debian kernels in emulated guests of two NUMA nodes, but for 6.18: a machine of one node whose kernel refuses
+function hooks. That the counts are right is another matter, of `tests/live/test_counts.py` and `test_frames.py`: on 7.3
+they equal the kernel's own, on 6.1 and 6.12 the pools' own counters, and rungs that watch the same traffic each other.
+"""
+
+BEFORE = """
+## Before 5.10
+
+5.4 and 5.5 have the refill inside `page_pool_alloc_pages`. Level full has a plan for them, which is tested on facts put
+together from their source (`tests/data/facts`) and, with the refill function hidden from it, against the counters of a
+7.3 kernel. No such kernel was run: mapped arrays came with 5.5, and programs that sample a pool on demand with 5.10.
+"""
+
+
+def write(series: str, found: Mapping[str, Any]) -> bool:
+    """Keep what was found on a kernel, and the page. Was it there already?"""
+    path = DOCS / "support" / f"{series}.json"
+    text = json.dumps(found, indent=2) + "\n"
+    same = path.exists() and path.read_text() == text
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    PAGE.write_text(page())
+    return same
+
+
+def page() -> str:
+    """The whole page, from what is in docs/support."""
+    kernels = {
+        path.stem: json.loads(path.read_text()) for path in sorted((DOCS / "support").glob("*.json"), key=_series)
+    }
+    columns = [(series, rung, cell) for series, rungs in kernels.items() for rung, cell in rungs.items()]
+    notes: dict[str, int] = {}
+    rows = [
+        _row(metric.full_name, [_mark(cell, metric.name, notes) for *_, cell in columns]) for metric in POOL_METRICS
+    ]
+    heads = [_row("", [f"{series}<br>{rung}" for series, rung, _ in columns]), _row("---", ["---"] * len(columns))]
+    reasons = [f"{number}. {reason}" for reason, number in notes.items()]
+    return "\n".join([HEAD, *heads, *rows, "", *reasons, BEFORE])
+
+
+def _series(path: Path) -> list[int]:
+    return [int(part) for part in path.stem.split(".")]
+
+
+def _row(head: str, cells: Iterable[str]) -> str:
+    return f"| {' | '.join([head if head in ('', '---') else f'`{head}`', *cells])} |"
+
+
+def _mark(cell: Mapping[str, Any], metric: str, notes: dict[str, int]) -> str:
+    """A cell: yes, or a dash with the number of the note that says why not."""
+    if mark := MARKS.get(cell["metrics"].get(metric, "")):
+        return mark
+    reason = cell["refused"] or cell["metrics"][metric]
+    return f"-<sup>{notes.setdefault(reason, len(notes) + 1)}</sup>"
+
+
+if __name__ == "__main__":  # for a kernel that no guest runs: python -m tests.support 6.18 FOUND.json
+    write(sys.argv[1], json.loads(Path(sys.argv[2]).read_text()))

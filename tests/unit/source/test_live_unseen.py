@@ -1,0 +1,23 @@
+"""Pools that only the kernel's own list knows join those that our programs have seen."""
+
+from __future__ import annotations
+
+from ppobserve.kernel.netdev import ListedPool
+from ppobserve.model.snapshot import Pool, PoolSample, State
+from ppobserve.source.live import unseen
+from tests.unit.make import ZERO
+
+NS = 4026531840
+
+
+def test_an_idle_pool_has_counted_nothing_and_one_that_was_seen_is_not_told_twice() -> None:
+    seen = [PoolSample(Pool("7", "eth0", NS, 3), ZERO, {})]
+    listed = [ListedPool(7, NS, 3, "eth0"), ListedPool(11, NS, 3, "eth0", "virtio_net", 8193, 127)]
+    (idle,) = unseen(listed, seen, ZERO)
+    assert idle.pool == Pool("11", "eth0", NS, 3, 8193, "virtio_net")
+    assert (idle.counters, idle.gauges) == (ZERO, {"inflight_pages": 127})
+
+
+def test_a_pool_that_its_driver_destroyed_is_detached() -> None:
+    (zombie,) = unseen([ListedPool(13, NS, inflight=3, detached=True)], [], ZERO)
+    assert zombie.pool.state is State.DETACHED
