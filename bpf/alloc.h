@@ -7,6 +7,7 @@
 
 static void begin_alloc(u64 pool)
 {
+	u32 *entry;
 	struct slot *s;
 
 	if (!pp_cache_count(pool)) {
@@ -15,7 +16,10 @@ static void begin_alloc(u64 pool)
 #endif
 		return;
 	}
-	s = slot_of(pool);
-	if (s)
-		s->alloc_cache++;
+	entry = entry_of(pool);
+	s = entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
+	if (!s)
+		return;
+	note_consumer(*entry);		/* it may have moved, and live on what its cache holds */
+	s->alloc_cache++;
 }

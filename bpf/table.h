@@ -99,7 +99,7 @@ static u32 *entry_of(u64 pool)
 	return entry ? entry : enter(pool);
 }
 
-/* Whoever refills a pool is its consumer. */
+/* Whoever allocates from a pool is its consumer; below level full, whoever refills it. */
 static void note_consumer(u32 entry)
 {
 	struct pool *p = pools.lookup(&entry);
