@@ -18,7 +18,7 @@ from ppobserve.errors import KernelFactError
 from ppobserve.kernel import ethtool, netlink, netns
 
 FAMILY = "netdev"
-PAGE_POOL_GET = 5
+PAGE_POOL_GET, PAGE_POOL_STATS_GET = 5, 9
 _ID, _IFINDEX, _NAPI_ID, _INFLIGHT, _DETACH_TIME = 1, 2, 3, 4, 6
 _SIOCGIFNAME = 0x8910
 
@@ -71,6 +71,39 @@ def list_pools(inode: int) -> list[ListedPool]:
             return [_pool(each, inode, channel) for each in listed if _ID in each]
     except OSError:
         return []
+
+
+# Attributes of the statistics, by their names in the specification with "-" for "_".
+STATISTICS = {
+    8: "alloc_fast",
+    9: "alloc_slow",
+    10: "alloc_slow_high_order",
+    11: "alloc_empty",
+    12: "alloc_refill",
+    13: "alloc_waive",
+    14: "recycle_cached",
+    15: "recycle_cache_full",
+    16: "recycle_ring",
+    17: "recycle_ring_full",
+    18: "recycle_released_ref",
+}
+_INFO = 1
+
+
+def page_pool_statistics() -> dict[int, dict[str, int]]:
+    """The kernel's own counters by pool id, in the calling thread's namespace; {} without CONFIG_PAGE_POOL_STATS."""
+    try:
+        with netlink.open_socket() as channel:
+            family = netlink.family(channel, FAMILY)
+            listed = netlink.dump(channel, family, PAGE_POOL_STATS_GET) if family else []
+    except OSError:
+        return {}
+    return {
+        netlink.number(netlink.attributes(each[_INFO])[_ID]): {
+            name: netlink.number(each.get(kind, b"")) for kind, name in STATISTICS.items()
+        }
+        for each in listed
+    }
 
 
 def _pool(listed: netlink.Attributes, inode: int, channel: socket.socket) -> ListedPool:

@@ -12,7 +12,7 @@ KERNELS = {
     "5.10": ("tracepoint", "kprobe", "fentry", "numa"),  # no live frames, no veth with a pool: hooks only
     "6.1": ("tracepoint", "kprobe", "fentry", "numa", "frames"),
     "6.12": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth"),
-    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth", "stats"),
+    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth", "stats", "virtio"),
 }
 DEFAULT = ("7.3", "6.12", "6.1", "5.10")
 

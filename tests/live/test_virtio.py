@@ -1,0 +1,108 @@
+"""The story that this tool exists for, on a real driver: a NIC's interrupt moves to another node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from ppobserve.model.plan import Level, Rung
+from ppobserve.model.series import Counters, Histogram, subtract, total
+from ppobserve.model.snapshot import PoolSample
+from ppobserve.source.live import Live
+from tests.live.conftest import Start, eventually
+from tests.live.nic import Nic, download, echo, set_up
+from tests.vm.guest import DOWNLOAD_BYTES
+
+MOVES = (1, 0, 1, 0)
+QUIET_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def nic(live: None, require: Callable[..., None]) -> Nic:
+    found = set_up()
+    require(found, "no virtio NIC with a page_pool", capability="virtio")
+    assert found
+    return found
+
+
+def pool_of(source: Live, nic: Nic) -> PoolSample:
+    (sample,) = (sample for sample in source.read().pools if sample.pool.id == nic.pool)
+    return sample
+
+
+def quiet(nic: Nic) -> dict[str, int]:
+    """The kernel's counters, when they have stopped."""
+    last: dict[str, int] = {}
+
+    def stopped() -> bool:
+        nonlocal last
+        before, last = last, nic.statistics()
+        time.sleep(0.2)
+        return before == last
+
+    assert eventually(stopped, QUIET_SECONDS)
+    return last
+
+
+def test_the_pool_is_known_while_it_is_idle(nic: Nic, start: Start) -> None:
+    pool = pool_of(start(), nic).pool
+    assert (pool.netdev, pool.driver, pool.ifindex > 0, pool.napi > 0) == ("eth0", "virtio_net", True, True)
+
+
+@pytest.mark.parametrize("level", [Level.STANDARD, Level.FULL])
+def test_an_interrupt_that_moves_between_nodes(nic: Nic, start: Start, rung: Rung, level: Level) -> None:
+    source = start(level, rung)
+    echo(101)  # from its first allocation on the pool is known: what was put into its cache before is nobody's
+    kernel_before, before = quiet(nic), pool_of(source, nic)
+    for cpu in MOVES:
+        nic.consume_on(cpu)
+        assert download() == DOWNLOAD_BYTES
+    kernel_after, after = quiet(nic), pool_of(source, nic)
+    gained = subtract(after.counters, before.counters)
+    kernel = {name: count - kernel_before[name] for name, count in kernel_after.items()}
+    assert ours(gained) == {name: kernel[name] for name in ours(gained)}
+    mismatches = gained["numa_mismatch_pages"]
+    assert isinstance(mismatches, Mapping)
+    assert mismatches[("0", "1")] > 0 and mismatches[("1", "0")] > 0
+    at_most_one_a_refill(gained)
+
+
+def ours(gained: Counters) -> dict[str, int]:
+    """What we counted, under the kernel's names. Of pages that find the ring full in a bulk it counts one."""
+    batches, misses = gained.get("refill_batch_pages"), gained.get("refill_misses")
+    found = {"alloc_waive": total(gained["numa_mismatch_pages"]), "alloc_slow": total(gained["slow_refills"])}
+    if isinstance(batches, Histogram) and isinstance(misses, Mapping):
+        found |= {"alloc_refill": batches.filled, "alloc_empty": misses[("ring_empty",)]}
+    if isinstance(allocs := gained.get("allocs"), Mapping) and isinstance(recycles := gained["recycles"], Mapping):
+        found |= {
+            "alloc_fast": allocs[("cache",)],
+            "recycle_cached": recycles[("cache",)],
+            "recycle_ring": recycles[("ring",)],
+        }
+    return found
+
+
+def at_most_one_a_refill(gained: Counters) -> None:
+    batches = gained.get("refill_batch_pages")
+    if isinstance(batches, Histogram):
+        assert total(gained["numa_mismatch_pages"]) <= batches.count
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_what_the_kernel_cannot_see(nic: Nic, start: Start, rung: Rung) -> None:
+    """A consumer that moved goes on with pages of the node it left: they come straight back into its cache, where
+    nobody looks at their node. The kernel's waive stays; the walk of the cache finds them."""
+    source = start(Level.FULL, rung)
+    nic.consume_on(0)
+    download()
+    echo(2_003)
+    before = quiet(nic)
+    nic.consume_on(1)
+    echo(503)
+    kernel, sample = quiet(nic), pool_of(source, nic)
+    assert kernel["recycle_cached"] > before["recycle_cached"]
+    assert kernel["alloc_waive"] == before["alloc_waive"]
+    assert sample.remote[("cache", "0", "1")] > 0
+    assert sum(sample.remote.values()) <= sample.gauges["cache_pages"] + sample.gauges["ring_pages"]
