@@ -15,3 +15,22 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of whatever is held; twice is harmless."""
+
+
+class Playable(Source, Protocol):
+    """A recording that is being played: ``read`` gives what is shown at the position reached by now."""
+
+    speed: float
+    """Seconds of the recording a second; 1 is as it happened."""
+    paused: bool
+
+    @property
+    def position(self) -> float:
+        """Seconds since the first snapshot; moves by itself while not paused, up to ``duration``."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first snapshot to the last."""
+
+    def seek(self, position: float) -> None:
+        """Go there, or to the nearer end; the next ``read`` shows it."""
