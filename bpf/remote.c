@@ -29,14 +29,22 @@ static void keep_cache(struct kept *k, u64 pool)
 			keep(k, IN_CACHE, read_u64(pool + PP_ALLOC_CACHE + 8 * i));
 }
 
+/*
+ * From the consumer's place on, as many slots as there are pages: those behind it keep what was taken from them until
+ * the ring empties them in batches (__ptr_ring_discard_one in include/linux/ptr_ring.h).
+ */
 static void keep_ring(struct kept *k, u64 pool, u32 from)
 {
 	u64 queue = read_u64(pool + PP_RING_QUEUE);
-	u32 size = pp_ring_size(pool);
+	u32 size = pp_ring_size(pool), count = pp_ring_count(pool), slot = pp_ring_head(pool) + from;
 
-	for (u32 i = 0; i < RING_STRETCH; i++)
-		if (from + i < size)
-			keep(k, IN_RING, read_u64(queue + 8ULL * (from + i)));
+	for (u32 i = 0; i < RING_STRETCH; i++) {
+		if (slot >= size)
+			slot -= size;
+		if (from + i < count)
+			keep(k, IN_RING, read_u64(queue + 8ULL * slot));
+		slot++;
+	}
 }
 
 /* A pool may vanish meanwhile: user space looks whether it is still there before it believes what was read. */
