@@ -69,7 +69,7 @@ struct pool {
 	u32 ring_pages;
 	u32 ring_size;
 	u32 tearing;			/* its pages are being given back, since its driver destroyed it */
-	u32 consumer_node;		/* where it last allocated, or refilled; UNKNOWN_NODE: not yet */
+	s32 consumer_cpu;		/* where it last allocated, or refilled; -1: not yet */
 	u32 first_cache;		/* pages in its cache and ring at first sight; a group's: its members' together */
 	u32 first_ring;
 	u32 first_hold;			/* pages it had ever held by then; 0: it was seen from its beginning */

@@ -95,6 +95,24 @@ static void identify(struct pool *p, u64 pool)
 	bpf_probe_read_kernel_str(p->netdev, NAME_BYTES, (void *)(netdev + NETDEV_NAME));
 }
 
+/*
+ * A system pool is its CPU's; a NAPI instance that is being polled, or about to be, belongs to the CPU that does it. It
+ * may have moved since the pool's last refill: its consumer lives on what comes straight back into the cache.
+ */
+static void find_consumer(struct pool *p, u64 pool)
+{
+	s32 cpu = p->cpu;
+
+#if defined(PP_NAPI) && defined(NAPI_OWNER)	/* as above, 6.4 */
+	u64 napi = read_u64(pool + PP_NAPI);
+
+	if (cpu < 0 && napi)
+		cpu = read_u32(napi + NAPI_OWNER);
+#endif
+	if (cpu >= 0 && cpu < CPUS)
+		p->consumer_cpu = cpu;
+}
+
 /* What the pool says of itself at this moment. */
 static void measure(struct pool *p, u64 pool)
 {

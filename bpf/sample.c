@@ -8,8 +8,10 @@ int sample_pool(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!p || !p->owner || p->owner & 1)
 		return 0;
-	if (!p->detached_ns)
+	if (!p->detached_ns) {
 		identify(p, p->owner);	/* devices are renamed, and move between namespaces */
+		find_consumer(p, p->owner);
+	}
 	measure(p, p->owner);
 	return 0;
 }

@@ -57,7 +57,7 @@ static u32 *enter(u64 pool)
 	__builtin_memset(p, 0, sizeof(*p));
 	p->seen_ns = bpf_ktime_get_ns();
 	p->release_cnt = pp_release_cnt(pool);
-	p->consumer_node = UNKNOWN_NODE;
+	p->consumer_cpu = -1;
 	p->first_cache = pp_cache_count(pool);
 	p->first_ring = pp_ring_count(pool);
 	p->first_hold = pp_hold_cnt(pool);
@@ -105,7 +105,7 @@ static void note_consumer(u32 entry)
 	struct pool *p = pools.lookup(&entry);
 
 	if (p)
-		p->consumer_node = known_node(bpf_get_numa_node_id());
+		p->consumer_cpu = bpf_get_smp_processor_id();
 }
 
 /* The counters of this pool on this CPU; 0 when the tables are full, which is counted. */

@@ -33,3 +33,9 @@ def possible_nodes(path: Path = NODES) -> int:
         return parse_list((path / "possible").read_text())[-1] + 1
     except FileNotFoundError:
         return 1
+
+
+def nodes_of_cpus(path: Path = NODES) -> dict[int, int]:
+    """The node of each CPU that is there; {} on a kernel without CONFIG_NUMA."""
+    nodes = {int(folder.name.removeprefix("node")): folder for folder in path.glob("node[0-9]*")}
+    return {cpu: node for node, folder in nodes.items() for cpu in parse_list((folder / "cpulist").read_text())}

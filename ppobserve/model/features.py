@@ -77,6 +77,7 @@ OFFSETS: Mapping[str, str] = {
     "PAGE_INDEX": "page.index",
     "NAPI_DEV": "napi_struct.dev",
     "NAPI_ID": "napi_struct.napi_id",
+    "NAPI_OWNER": "napi_struct.list_owner",
     "NETDEV_NAME": "net_device.name",
     "NETDEV_IFINDEX": "net_device.ifindex",
     "NETDEV_NET": "net_device.nd_net",
@@ -99,6 +100,7 @@ STATS = tuple(name for name, path in OFFSETS.items() if "_stats" in path)
 OPTIONAL = frozenset(
     {
         "PP_NAPI",
+        "NAPI_OWNER",
         "PP_SLOW_NETDEV",
         "PP_USER_ID",
         "PP_QUEUE",

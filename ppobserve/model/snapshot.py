@@ -44,6 +44,8 @@ class Pool:
     """The CPU whose system pool this is; -1: none's."""
     device_node: int = -1
     """The node that the device hangs on; -1: none, or not known."""
+    consumer_cpu: int = -1
+    """The CPU that allocates from the pool, as far as it was seen; -1: not yet."""
     order: int = 0
     """Each of its pages is 2 ** order pages of memory."""
     provider: bool = False

@@ -89,7 +89,7 @@ class Pool(ctypes.Structure):
         ("ring_pages", U32),
         ("ring_size", U32),
         ("tearing", U32),
-        ("consumer_node", U32),
+        ("consumer_cpu", S32),
         ("first_cache", U32),
         ("first_ring", U32),
         ("first_hold", U32),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ppobserve.errors import ReadError
-from ppobserve.kernel import bpf
+from ppobserve.kernel import bpf, numa
 from ppobserve.model import metrics
 from ppobserve.model.series import Counters, Series, total
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
@@ -27,8 +27,9 @@ _TRIES = 100
 class Reader:
     """The tables of one :class:`Attached`, mapped. Not for two threads at once."""
 
-    def __init__(self, attached: Attached) -> None:
+    def __init__(self, attached: Attached, cpu_nodes: Mapping[int, int] | None = None) -> None:
         tables = attached.tables
+        self._cpu_nodes = numa.nodes_of_cpus() if cpu_nodes is None else cpu_nodes
         self._attached, self._layout = attached, Layout(tables.nodes)
         self._pools = _mapped(attached.map("pools"), ctypes.sizeof(abi.Pool) * tables.entries)
         self._ledger = _mapped(attached.map("ledgers"), ctypes.sizeof(abi.Ledger))
@@ -118,19 +119,19 @@ class Reader:
 
     def _remote(self, index: int, raw: abi.Pool) -> Series:
         """Pages on another node than the consumer's; nothing on a host of one node, or while no one refilled."""
-        nodes = self._attached.tables.nodes
-        if nodes < 2 or raw.owner & 1 or raw.consumer_node >= nodes:
+        nodes, consumer = self._attached.tables.nodes, self._cpu_nodes.get(raw.consumer_cpu, -1)
+        if nodes < 2 or raw.owner & 1 or not 0 <= consumer < nodes:
             return {}
-        for start in range(0, max(raw.ring_size, 1), abi.RING_STRETCH):
+        for start in range(0, max(raw.ring_pages, 1), abi.RING_STRETCH):
             bpf.test_run(self._attached.program("sample_kept"), context=bpf.u64s([index, start]))
         if self._entry(index).owner != raw.owner:
             return {}  # it ended meanwhile: what was read is anyone's
         kept: Any = self._kept_type.from_buffer_copy(self._kept)
         return {
-            (where, str(node), str(raw.consumer_node)): pages[node]
+            (where, str(node), str(consumer)): pages[node]
             for where, pages in zip(abi.PLACES, kept.pages, strict=True)
             for node in range(nodes)
-            if node != raw.consumer_node
+            if node != consumer
         }
 
 
@@ -157,6 +158,7 @@ def _pool(index: int, raw: abi.Pool) -> Pool:
         queue=raw.queue,
         cpu=raw.cpu,
         device_node=raw.device_node,
+        consumer_cpu=raw.consumer_cpu,
         order=raw.order,
         provider=bool(raw.provider),
         state=state,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel.numa import parse_list, possible_cpus, possible_nodes
+from ppobserve.kernel.numa import nodes_of_cpus, parse_list, possible_cpus, possible_nodes
 
 
 def kernel_list(numbers: list[int]) -> str:
@@ -47,3 +47,11 @@ def test_a_kernel_without_numa_has_one_node(tmp_path: Path) -> None:
 def test_a_host_without_sysfs_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(KernelFactError, match=r"cannot read .*possible"):
         possible_cpus(tmp_path)
+
+
+def test_each_cpu_is_on_the_node_that_lists_it(tmp_path: Path) -> None:
+    for node, cpus in {"node0": "0-1\n", "node1": "2\n", "node11": "\n", "power": "7\n"}.items():
+        (tmp_path / node).mkdir()
+        (tmp_path / node / "cpulist").write_text(cpus)
+    assert nodes_of_cpus(tmp_path) == {0: 0, 1: 0, 2: 1}
+    assert nodes_of_cpus(tmp_path / "none") == {}

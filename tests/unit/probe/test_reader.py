@@ -27,8 +27,9 @@ POOL, OTHER, GROUP, REST = 0xFFFF888000000000, 0xFFFF888000001000, (4026531840 <
 SIZES = abi.Tables(cpus=3, nodes=2, pools=5, groups=3, slots=11)
 REST_ENTRY, GROUP_ENTRY = 5, 6
 SAMPLE_POOL, SAMPLE_KEPT = 97, 101
-NOT_YET = SIZES.nodes
-"""The node of a consumer that nobody saw refill."""
+NOT_YET = -1
+"""The CPU of a consumer that nobody saw refill."""
+CPU_NODES = {0: 0, 1: 0, 2: 1}
 
 
 class Kernel:
@@ -50,7 +51,7 @@ class Kernel:
         os.pwrite(self.fds[f"map:{table}"], bytes(value), index * ctypes.sizeof(value))
 
     def pool(self, index: int, **fields: Any) -> None:
-        self.write("pools", index, abi.Pool(**{"consumer_node": NOT_YET, **fields}))
+        self.write("pools", index, abi.Pool(**{"consumer_cpu": NOT_YET, **fields}))
 
     def slot(self, index: int, **fields: Any) -> None:
         self.write("slots", index, abi.slot_type(self.sizes.nodes)(**fields))
@@ -76,7 +77,7 @@ class Kernel:
 
     def reader(self, level: Level = Level.STANDARD, rung: Rung = Rung.FENTRY) -> Reader:
         programs = {"program:sample_pool": SAMPLE_POOL, "program:sample_kept": SAMPLE_KEPT}
-        return Reader(Attached(plan(level, rung), self.sizes, {**self.fds, **programs}))
+        return Reader(Attached(plan(level, rung), self.sizes, {**self.fds, **programs}), CPU_NODES)
 
 
 @pytest.fixture
@@ -216,8 +217,8 @@ def test_where_returns_are_hooked_each_reason_is_told(kernel: Kernel, level: Lev
 
 
 def test_pages_on_another_node_than_the_consumer_s(kernel: Kernel) -> None:
-    kernel.pool(0, owner=POOL, id=23, consumer_node=0, ring_size=256)
-    kernel.pool(1, owner=OTHER, id=29, consumer_node=1, ring_size=256)
+    kernel.pool(0, owner=POOL, id=23, consumer_cpu=1, ring_size=256)
+    kernel.pool(1, owner=OTHER, id=29, consumer_cpu=2, ring_size=256)
     places = {0: [(13, 17, 19), (23, 29, 31)], 1: [(37, 41, 43), (47, 53, 59)]}
     kernel.on_stretch = lambda index, start: kernel.kept(*places[index])
     pools = by_id(kernel.reader())
@@ -228,31 +229,31 @@ def test_pages_on_another_node_than_the_consumer_s(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "starts"), [(0, [0]), (256, [0]), (512, [0]), (513, [0, 512]), (1024, [0, 512]), (1536, [0, 512, 1024])]
+    ("pages", "starts"), [(0, [0]), (256, [0]), (512, [0]), (513, [0, 512]), (1024, [0, 512]), (1536, [0, 512, 1024])]
 )
-def test_a_long_ring_is_looked_at_in_stretches(kernel: Kernel, size: int, starts: list[int]) -> None:
-    kernel.pool(3, owner=POOL, id=23, consumer_node=0, ring_size=size)
+def test_a_long_ring_is_looked_at_in_stretches(kernel: Kernel, pages: int, starts: list[int]) -> None:
+    kernel.pool(3, owner=POOL, id=23, consumer_cpu=0, ring_size=2048, ring_pages=pages)
     by_id(kernel.reader())
     assert kernel.stretches == [(3, start) for start in starts]
 
 
-@pytest.mark.parametrize("node", [NOT_YET, NOT_YET + 1])
-def test_while_the_consumer_is_not_known_nothing_is_remote(kernel: Kernel, node: int) -> None:
-    kernel.pool(0, owner=POOL, id=23, consumer_node=node, ring_size=1024)
+@pytest.mark.parametrize("cpu", [NOT_YET, max(CPU_NODES) + 1])
+def test_while_the_consumer_is_not_known_nothing_is_remote(kernel: Kernel, cpu: int) -> None:
+    kernel.pool(0, owner=POOL, id=23, consumer_cpu=cpu, ring_pages=1024)
     assert by_id(kernel.reader())["23"].remote == {}
     assert kernel.stretches == []
 
 
 def test_on_one_node_the_kernel_is_asked_nothing(kernel: Kernel) -> None:
     kernel.sizes = replace(SIZES, nodes=1)
-    kernel.pool(0, owner=POOL, id=23, consumer_node=0, ring_size=1024)
+    kernel.pool(0, owner=POOL, id=23, consumer_cpu=0, ring_pages=1024)
     assert by_id(kernel.reader())["23"].remote == {}
     assert kernel.stretches == []
 
 
 @pytest.mark.parametrize("then", [0, OTHER])
 def test_of_a_pool_that_ends_while_its_pages_are_looked_at_nothing_is_told(kernel: Kernel, then: int) -> None:
-    kernel.pool(0, owner=POOL, id=23, consumer_node=0, ring_size=1024)
+    kernel.pool(0, owner=POOL, id=23, consumer_cpu=0, ring_pages=1024)
     kernel.kept((13, 17, 19), (23, 29, 31))
     kernel.on_stretch = lambda index, start: kernel.pool(0, owner=then) if start else None
     assert by_id(kernel.reader())["23"].remote == {}
