@@ -14,7 +14,6 @@ from ppobserve.lab.affinity import pinned
 
 DEVICE, OURS, GATEWAY = "eth0", "10.0.2.15/24", "10.0.2.2"
 SERVER = ("10.0.2.100", 9)
-READER_CPU = 0
 SOL_RAW, ICMP_FILTER = 255, 1  # include/linux/socket.h, include/uapi/linux/icmp.h
 SYS, PROC_IRQ = Path("/sys/class/net"), Path("/proc/irq")
 
@@ -54,10 +53,14 @@ def _receive_irq() -> Path:
     return action.parent
 
 
-def download() -> int:
-    """Everything that the server sends, read on a CPU that does not change. Returns its bytes."""
+def download(cpu: int) -> int:
+    """Everything that the server sends, read on *cpu*. Returns its bytes.
+
+    Where it is the CPU that receives, the reader frees the pages there outside of softirq, and they go into the ring;
+    another one leaves that to the CPU that receives (skb_attempt_defer_free), and they go straight into the cache.
+    """
     received = 0
-    with pinned(READER_CPU), socket.create_connection(SERVER, timeout=60) as connection:
+    with pinned(cpu), socket.create_connection(SERVER, timeout=60) as connection:
         while data := connection.recv(1 << 16):
             received += len(data)
     return received

@@ -58,7 +58,7 @@ def test_an_interrupt_that_moves_between_nodes(nic: Nic, start: Start, rung: Run
     kernel_before, before = quiet(nic), pool_of(source, nic)
     for cpu in MOVES:
         nic.consume_on(cpu)
-        assert download() == DOWNLOAD_BYTES
+        assert download(cpu) == DOWNLOAD_BYTES
     kernel_after, after = quiet(nic), pool_of(source, nic)
     gained = subtract(after.counters, before.counters)
     kernel = {name: count - kernel_before[name] for name, count in kernel_after.items()}
@@ -96,7 +96,7 @@ def test_what_the_kernel_cannot_see(nic: Nic, start: Start, rung: Rung) -> None:
     nobody looks at their node. The kernel's waive stays; the walk of the cache finds them."""
     source = start(Level.FULL, rung)
     nic.consume_on(0)
-    download()
+    download(0)
     echo(2_003)
     before = quiet(nic)
     nic.consume_on(1)
