@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import count, islice
 from types import FrameType
@@ -17,6 +17,7 @@ from typing import Any
 
 from ppobserve.lab.affinity import check
 from ppobserve.lab.frames import FRAMES_PER_POOL, bursts, check_values, parts
+from ppobserve.lab.redirect import veth_that_drops
 from ppobserve.lab.veth import End, VethLab
 
 # Ctrl-C is seen between two of these: some 10 ms on a host, a second on an emulated CPU.
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the two kinds of traffic, ``veth`` and ``frames``."""
     kinds = parser.add_subparsers(dest="lab_kind", metavar="KIND", required=True)
     _add_veth(kinds.add_parser("veth", help="TCP over a veth pair with native XDP (kernel 6.4+)"))
-    _add_frames(kinds.add_parser("frames", help="XDP live frames, dropped at once (kernel 5.18+)"))
+    _add_frames(kinds.add_parser("frames", help="XDP live frames, dropped at once or redirected (kernel 5.18+)"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -123,6 +124,9 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         "--per-pool", type=whole, default=FRAMES_PER_POOL, metavar="N", help="frames in the life of a pool"
     )
     parser.add_argument("--cpu", type=cpu, metavar="N", help="stay on this CPU")
+    parser.add_argument(
+        "--redirect", action="store_true", help="send them into a veth pair that drops them: they come back in bulks"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
 
 
@@ -220,16 +224,22 @@ def _frames(args: argparse.Namespace, stop: threading.Event) -> int:
     check_values(args.batch, args.size, args.per_pool)
     if not args.json:
         _print(f"Live frames of {args.size} bytes, {args.per_pool} through a pool. Ctrl-C to end.")
+    with veth_that_drops() if args.redirect else nullcontext() as out:
+        total = _bursts(args, stop, out)
+    print(json.dumps(total) if args.json else frames_line(**total))
+    return 0
+
+
+def _bursts(args: argparse.Namespace, stop: threading.Event, out: int | None) -> dict[str, float]:
     total = {"frames": 0, "pools": 0, "seconds": 0.0}
     end = time.monotonic() + (args.seconds or math.inf)
-    for burst in bursts(args.count, batch=args.batch, size=args.size, cpu=args.cpu, per_pool=args.per_pool):
+    for burst in bursts(args.count, batch=args.batch, size=args.size, cpu=args.cpu, per_pool=args.per_pool, out=out):
         total["frames"] += burst.frames
         total["pools"] += 1
         total["seconds"] += burst.seconds
         if stop.is_set() or time.monotonic() >= end:
             break
-    print(json.dumps(total) if args.json else frames_line(**total))
-    return 0
+    return total
 
 
 def frames_line(frames: float, pools: float, seconds: float) -> str:

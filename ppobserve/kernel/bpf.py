@@ -31,6 +31,7 @@ _INFO_BYTES, _INFO_RUN_TIME = 224, 192
 _LICENSE = ctypes.create_string_buffer(b"GPL")
 _LOG_BYTES = 64 * 1024
 _LOAD_TRIES = 5
+_REDIRECT = 23  # helper bpf_redirect
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -61,6 +62,12 @@ def instruction(code: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 
 def returning(value: int) -> bytes:
     """The smallest program there is: ``r0 = value; exit``."""
     return instruction(0xB7, imm=value) + instruction(0x95)
+
+
+def redirecting(ifindex: int) -> bytes:
+    """An XDP program that sends every frame out of a device: ``return bpf_redirect(ifindex, 0)``."""
+    arguments = instruction(0xB7, 1, imm=ifindex) + instruction(0xB7, 2)
+    return arguments + instruction(0x85, imm=_REDIRECT) + instruction(0x95)
 
 
 def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""A page_pool driven as fast as one CPU can: XDP live frames that are dropped at once.
+"""A page_pool driven as fast as one CPU can: XDP live frames that are dropped at once, or redirected.
 
 Needs no network device: BPF_PROG_TEST_RUN makes a page_pool for the time of one call (kernel commit b530e9e1063e,
 "bpf: Add "live packet" mode for XDP in BPF_PROG_RUN", 5.18).
@@ -15,7 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ppobserve.errors import LabError, UsageError
-from ppobserve.kernel.bpf import TEST_XDP_LIVE_FRAMES, TYPE_XDP, BpfError, load_program, returning, test_run
+from ppobserve.kernel.bpf import (
+    TEST_XDP_LIVE_FRAMES,
+    TYPE_XDP,
+    BpfError,
+    load_program,
+    redirecting,
+    returning,
+    test_run,
+)
 from ppobserve.lab.affinity import pinned
 
 XDP_DROP = 1
@@ -35,23 +43,36 @@ class FramesResult:
 
 
 def run_frames(
-    count: int, *, batch: int = 64, size: int = 64, cpu: int | None = None, per_pool: int = FRAMES_PER_POOL
+    count: int,
+    *,
+    batch: int = 64,
+    size: int = 64,
+    cpu: int | None = None,
+    per_pool: int = FRAMES_PER_POOL,
+    out: int | None = None,
 ) -> FramesResult:
     """Pass *count* frames of *size* bytes through page_pools, *per_pool* through each, on *cpu* (None: not pinned).
 
-    The kernel allocates and frees *batch* frames at a time (1 to 256). UsageError for values that no kernel takes;
-    LabError when this one refuses.
+    They are dropped, or sent out of the device with ifindex *out*, which ``redirect.veth_that_drops`` makes. The kernel
+    allocates and frees *batch* frames at a time (1 to 256). UsageError for values that no kernel takes; LabError when
+    this one refuses.
     """
-    results = list(bursts(count, batch=batch, size=size, cpu=cpu, per_pool=per_pool))
+    results = list(bursts(count, batch=batch, size=size, cpu=cpu, per_pool=per_pool, out=out))
     return FramesResult(sum(each.frames for each in results), sum(each.seconds for each in results))
 
 
 def bursts(
-    count: int | None, *, batch: int = 64, size: int = 64, cpu: int | None = None, per_pool: int = FRAMES_PER_POOL
+    count: int | None,
+    *,
+    batch: int = 64,
+    size: int = 64,
+    cpu: int | None = None,
+    per_pool: int = FRAMES_PER_POOL,
+    out: int | None = None,
 ) -> Iterator[FramesResult]:
     """As :func:`run_frames`, one result per pool, which lets the caller stop between two. Without end for None."""
     check_values(batch, size, per_pool)
-    with pinned(cpu), _dropper() as program:
+    with pinned(cpu), _loaded(returning(XDP_DROP) if out is None else redirecting(out)) as program:
         for frames in parts(count, per_pool):
             yield _burst(program, frames, batch, size)
 
@@ -73,10 +94,10 @@ def parts(count: int | None, largest: int) -> Iterator[int]:
 
 
 @contextmanager
-def _dropper() -> Iterator[int]:
+def _loaded(code: bytes) -> Iterator[int]:
     try:
         with _signals_held():
-            program = load_program(TYPE_XDP, returning(XDP_DROP), "ppobserve_lab")
+            program = load_program(TYPE_XDP, code, "ppobserve_lab")
     except BpfError as error:
         because = "loading an XDP program takes root (CAP_BPF and CAP_NET_ADMIN)"
         raise LabError(

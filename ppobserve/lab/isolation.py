@@ -10,7 +10,8 @@ import ctypes
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ppobserve.errors import LabError
@@ -26,6 +27,17 @@ def die_with(parent: int) -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it ended before the kernel was asked
         sys.exit()
+
+
+@contextmanager
+def own_network() -> Iterator[None]:
+    """Have the calling thread be in a network namespace of its own for a while. LabError when refused."""
+    with open("/proc/thread-self/ns/net") as before:
+        leave_network()
+        try:
+            yield
+        finally:
+            _libc.setns(before.fileno(), CLONE_NEWNET)
 
 
 def leave_network() -> int:

@@ -12,16 +12,17 @@ from ppobserve.lab.frames import run_frames
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Counters, Histogram, total
-from ppobserve.model.snapshot import Snapshot, delta
+from ppobserve.model.snapshot import Snapshot, State, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
-from tests.live.conftest import Start
+from tests.live.conftest import Start, eventually
 from tests.live.traffic import moving_frames
 
 pytestmark = pytest.mark.usefixtures("frames")
 
 PRIME = 1_000_003
 BATCH = 64
+SECONDS = 60
 
 # An emulated CPU takes a minute to verify the biggest.
 BIG_MACHINES = [(256, 2)] if os.environ.get("PPOBSERVE_GUEST") else [(256, 2), (512, 16), (1024, 16), (2048, 16)]
@@ -31,6 +32,11 @@ def deviceless(source: Live) -> Snapshot:
     """The pools of test runs have no device; whatever else goes on on this host has one."""
     snapshot = source.read()
     return replace(snapshot, pools=tuple(sample for sample in snapshot.pools if not sample.pool.ifindex))
+
+
+def all_ended(source: Live) -> bool:
+    """A redirected frame may come back after its pool was destroyed; the kernel looks again a second later."""
+    return {sample.pool.state for sample in deviceless(source).pools} == {State.ENDED}
 
 
 def gained(source: Live, frames: int, **options: int) -> Counters:
@@ -92,6 +98,7 @@ def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung
         before = deviceless(one), deviceless(other)
         run_frames(10_007, cpu=0)
         moving_frames(features)
+        assert eventually(lambda: all_ended(one), SECONDS) and all_ended(other)
         after = deviceless(one), deviceless(other)
     mine, theirs = (delta(new, old).counters() for new, old in zip(after, before, strict=True))
     for name in ("pages_held", "slow_refills", "numa_mismatch_pages"):

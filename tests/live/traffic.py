@@ -8,6 +8,7 @@ from functools import cache
 
 from ppobserve.errors import LabError
 from ppobserve.lab.frames import run_frames
+from ppobserve.lab.redirect import veth_that_drops
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.source.live import Live
@@ -27,8 +28,22 @@ def has_frames() -> bool:
 
 
 def moving_frames(features: Features, frames: int = FRAMES) -> None:
-    """One pool's frames, by a task that changes its CPU, and with it its node, all the time."""
-    sender = threading.Thread(target=run_frames, args=(frames,), kwargs={"per_pool": frames})
+    """One pool's frames, by a task that changes its CPU, and with it its node, all the time; then as many that are
+    redirected and come back in bulks."""
+    for send in (send_dropped, send_redirected):
+        _moving(features, threading.Thread(target=send, args=(frames,)))
+
+
+def send_dropped(frames: int) -> None:
+    run_frames(frames, per_pool=frames)
+
+
+def send_redirected(frames: int) -> None:
+    with veth_that_drops() as out:
+        run_frames(frames, per_pool=frames, out=out)
+
+
+def _moving(features: Features, sender: threading.Thread) -> None:
     sender.start()
     cpu = 0
     while sender.is_alive():
