@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ppobserve.kernel import bpf
@@ -11,9 +11,7 @@ from ppobserve.model.audit import Ahead, Stats
 from ppobserve.model.series import Counters
 from ppobserve.probe import abi
 from ppobserve.probe.attach import AUDIT_MAP, AUDIT_PROGRAM, Attached
-
-Life = tuple[int, int]
-"""One pool from first sight to its end: its entry, and when it was first seen."""
+from ppobserve.probe.tables import Life
 
 
 @dataclass
@@ -27,32 +25,39 @@ class _Judged:
 
 
 class Audit:
-    """The comparison for one :class:`Attached`; without anything to compare, it does nothing."""
+    """The comparison for one :class:`Attached`; without anything to compare, it does nothing.
 
-    def __init__(self, attached: Attached) -> None:
-        self._attached, self._audits = attached, attached.audits
+    *is_alive* tells whether a pool is still in its entry: the kernel's counters of another are not its.
+    """
+
+    def __init__(self, attached: Attached, is_alive: Callable[[Life], bool]) -> None:
+        self._attached, self._audits, self._is_alive = attached, attached.audits, is_alive
         self._lives: dict[Life, _Judged] = {}
         self._ended = dict.fromkeys((each.name for each in self._audits), 0)
         if self._audits:
             self._stats = mmap.mmap(attached.map(AUDIT_MAP), mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
 
-    def look(self, entries: Iterable[int]) -> dict[int, Stats]:
-        """The kernel's counters of some entries' pools, now."""
-        return {index: self._look(index) for index in entries} if self._audits else {}
+    def look(self, lives: Iterable[Life]) -> dict[Life, Stats]:
+        """The kernel's counters of some pools now, but for those that end meanwhile."""
+        seen = {life: self._look(life) for life in lives} if self._audits else {}
+        return {life: stats for life, stats in seen.items() if stats}
 
-    def _look(self, index: int) -> Stats:
-        bpf.test_run(self._attached.program(AUDIT_PROGRAM), context=bpf.u64s([index]))
+    def _look(self, life: Life) -> Stats | None:
+        """None when the pool has ended: what was read is nothing, or the next pool's."""
+        bpf.test_run(self._attached.program(AUDIT_PROGRAM), context=bpf.u64s([life[0]]))
         stats = abi.Stats.from_buffer_copy(self._stats)
-        return {name: getattr(stats, name) for name, _ in stats._fields_}
+        return {name: getattr(stats, name) for name, _ in stats._fields_} if self._is_alive(life) else None
 
-    def compare(self, counted: Iterable[tuple[int, abi.Pool, Counters]], before: Mapping[int, Stats]) -> None:
-        """Judge pools whose counters were read after *before*."""
+    def compare(self, counted: Iterable[tuple[int, abi.Pool, Counters]], before: Mapping[Life, Stats]) -> None:
+        """Judge pools whose counters were read after *before*. One that ended since keeps the judgement it had."""
         lives: dict[Life, _Judged] = {}
         for index, raw, counters in counted:
-            if index in before and not raw.owner & 1:
-                life = (index, raw.seen_ns)
-                lives[life] = self._lives.pop(life, _Judged())
-                self._judge(lives[life], counters, before[index], self._look(index), from_birth=not raw.first_hold)
+            life = (index, raw.seen_ns)
+            if life not in before:
+                continue
+            lives[life] = self._lives.pop(life, _Judged())
+            if after := self._look(life):
+                self._judge(lives[life], counters, before[life], after, from_birth=not raw.first_hold)
         for judged in self._lives.values():  # they ended
             self._ended = {name: count + judged.lasting.get(name, 0) for name, count in self._ended.items()}
         self._lives = lives

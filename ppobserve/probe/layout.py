@@ -61,10 +61,14 @@ class Layout:
         flushed = words[at["returned"] + abi.RETURNS.index("nid_update")]
         moved = taken - sum(batches[1:]) + words[at["held"]] - words[at["slow"]]
         cache = words[at["alloc_cache"]] + flushed + scrubbed_cache - moved - raw.first_cache
-        ring = taken + sum(words[at["mismatch"] :]) + scrubbed_ring - raw.first_ring
+        ring = taken + self.mismatches(words) + scrubbed_ring - raw.first_ring
         if not raw.owner & 1:  # a group keeps nothing
             cache, ring = cache + raw.cache_pages, ring + raw.ring_pages
         return Recycled(max(cache, 0) + words[at["frag_reuse"]], max(ring, 0))
+
+    def mismatches(self, words: Sequence[int]) -> int:
+        """Pages that refills dropped, whatever their nodes."""
+        return sum(words[self._at["mismatch"] :])
 
     def _labelled(self, words: Sequence[int], field: str, labels: Sequence[str]) -> Series:
         return {(label,): words[self._at[field] + place] for place, label in enumerate(labels)}

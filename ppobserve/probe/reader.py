@@ -3,63 +3,51 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf, numa
 from ppobserve.model import metrics
-from ppobserve.model.series import Counters, Series, total
+from ppobserve.model.series import Counters, Series
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
 from ppobserve.probe.audit import Audit
-from ppobserve.probe.layout import Layout, Recycled
-
-Entry = tuple[int, abi.Pool]
-
-_TRIES = 100
+from ppobserve.probe.layout import Layout
+from ppobserve.probe.tables import Entry, Life, MappedTables, mapped
 
 
 class Reader:
     """The tables of one :class:`Attached`, mapped. Not for two threads at once."""
 
     def __init__(self, attached: Attached, cpu_nodes: Mapping[int, int] | None = None) -> None:
-        tables = attached.tables
+        nodes = attached.tables.nodes
+        self._attached, self._layout, self._tables = attached, Layout(nodes), MappedTables(attached)
         self._cpu_nodes = numa.nodes_of_cpus() if cpu_nodes is None else cpu_nodes
-        self._attached, self._layout = attached, Layout(tables.nodes)
-        self._pools = _mapped(attached.map("pools"), ctypes.sizeof(abi.Pool) * tables.entries)
-        self._ledger = _mapped(attached.map("ledgers"), ctypes.sizeof(abi.Ledger))
-        slots = _mapped(attached.map("slots"), self._layout.bytes * tables.slots)
-        self._slots = memoryview(slots).cast("Q")[: self._layout.words * tables.slots]
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
-        self._kept_type = abi.kept_type(tables.nodes)
-        self._kept = _mapped(attached.map("kept"), ctypes.sizeof(self._kept_type))
-        self._recycled: dict[tuple[int, int], Recycled] = {}
-        self._audit = Audit(attached)
+        self._kept_type = abi.kept_type(nodes)
+        self._kept = mapped(attached.map("kept"), ctypes.sizeof(self._kept_type))
+        self._derived: dict[tuple[Life, str], tuple[int, ...]] = {}
+        self._audit = Audit(attached, self._tables.is_alive)
         self._released_by_pool = not attached.plan.has("return")
 
     def read(self) -> tuple[tuple[PoolSample, ...], Tables, Mapping[str, int]]:
         """Every pool, how the tables are doing, and how far from the kernel's own counters we are.
 
-        Read again when a pool ended meanwhile.
+        Pools that came since the beginning of the read are left to the next one: nobody has measured them yet.
         """
-        for _ in range(_TRIES):
-            before = self._read_ledger()
-            stats = self._audit.look(self._used())
-            entries, samples = self._samples()
-            after = self._read_ledger()
-            if before.folds_done == after.folds_begun:  # none was under way at first, and none has begun
-                counted = ((*entry, sample.counters) for entry, sample in zip(entries, samples, strict=True))
-                self._audit.compare(counted, stats)
-                return samples, Tables(after.pools_dropped, after.slots_dropped), self._audit.divergence()
-        raise ReadError(
-            f"pools ended faster than they could be read, {_TRIES} times in a row",
-            fix="look for a program that makes and destroys pools in a loop",
-        )
+        lives = self._tables.lives()
+        stats = self._audit.look(lives.items())
+        for index in lives:
+            bpf.test_run(self._attached.program("sample_pool"), context=bpf.u64s([index]))
+        copy = self._tables.copy()
+        entries = [(index, raw) for index, raw in copy.entries() if raw.owner & 1 or lives.get(index) == raw.seen_ns]
+        samples = self._samples(entries, self._sums(copy.slots))
+        counted = ((*entry, sample.counters) for entry, sample in zip(entries, samples, strict=True))
+        self._audit.compare(counted, stats)
+        return samples, Tables(copy.ledger.pools_dropped, copy.ledger.slots_dropped), self._audit.divergence()
 
     def nothing(self) -> Counters:
         """The counters of a pool that no event has shown."""
@@ -67,55 +55,47 @@ class Reader:
         counters = {**counters, "recycles": {(place,): 0 for place in abi.PLACES}}
         return {name: counter for name, counter in counters.items() if name in self._counted}
 
-    def _read_ledger(self) -> abi.Ledger:
-        return abi.Ledger.from_buffer_copy(self._ledger)
-
-    def _samples(self) -> tuple[list[Entry], tuple[PoolSample, ...]]:
-        sums = self._sums()
+    def _samples(self, entries: Iterable[Entry], sums: Mapping[int, Sequence[int]]) -> tuple[PoolSample, ...]:
         none = [0] * self._layout.words
-        entries = self._entries()
+        samples = tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in entries)
         alive = {(index, raw.seen_ns) for index, raw in entries}
-        self._recycled = {life: recycled for life, recycled in self._recycled.items() if life in alive}
-        return entries, tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in entries)
+        self._derived = {key: counts for key, counts in self._derived.items() if key[0] in alive}
+        return samples
 
-    def _used(self) -> list[int]:
-        return [index for index in range(self._attached.tables.entries) if self._entry(index).owner]
-
-    def _entries(self) -> list[Entry]:
-        """The entries in use, brought up to date."""
-        used = self._used()
-        for index in used:
-            bpf.test_run(self._attached.program("sample_pool"), context=bpf.u64s([index]))
-        return [(index, raw) for index in used if (raw := self._entry(index)).owner]
-
-    def _entry(self, index: int) -> abi.Pool:
-        return abi.Pool.from_buffer_copy(self._pools, index * ctypes.sizeof(abi.Pool))
-
-    def _sums(self) -> dict[int, Sequence[int]]:
+    def _sums(self, slots: memoryview) -> dict[int, Sequence[int]]:
         """All words of a slot added up over CPUs, by address of the pool or key of the group."""
         sums: dict[int, Sequence[int]] = {}
         width = self._layout.words
-        for index, owner in enumerate(self._slots[::width].tolist()):
+        for index, owner in enumerate(slots[::width].tolist()):
             if owner:
-                words = self._slots[index * width : (index + 1) * width].tolist()
+                words = slots[index * width : (index + 1) * width].tolist()
                 sums[owner] = list(map(operator.add, sums[owner], words)) if owner in sums else words
         return sums
 
     def _sample(self, index: int, raw: abi.Pool, words: Sequence[int]) -> PoolSample:
         counters = self._layout.counters(words)
         if self._released_by_pool:
-            counters = {**counters, "pages_returned": _returned(raw.released, total(counters["numa_mismatch_pages"]))}
+            counters = {**counters, "pages_returned": self._returned((index, raw.seen_ns), raw, words)}
         if self._attached.plan.has("alloc"):
-            counters = {**counters, "recycles": self._recycles(index, raw, words)}
+            counters = {**counters, "recycles": self._recycles((index, raw.seen_ns), raw, words)}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
         return PoolSample(_pool(index, raw), kept, _gauges(raw), self._remote(index, raw))
 
-    def _recycles(self, index: int, raw: abi.Pool, words: Sequence[int]) -> Series:
-        """Never less than before: counts, and the pool's own state, are read a moment apart."""
-        found, life = self._layout.recycled(words, raw), (index, raw.seen_ns)
-        before = self._recycled.get(life, found)
-        self._recycled[life] = kept = Recycled(*map(max, found, before))
-        return {("cache",): kept.cache, ("ring",): kept.ring}
+    def _returned(self, life: Life, raw: abi.Pool, words: Sequence[int]) -> Series:
+        """Returns by reason where no hook sees them: what the pool itself counted, less what its refills dropped."""
+        numa = self._layout.mismatches(words)
+        (other,) = self._never_less(life, "returned", (max(raw.released - numa, 0),))
+        return {("numa",): numa, ("other",): other}
+
+    def _recycles(self, life: Life, raw: abi.Pool, words: Sequence[int]) -> Series:
+        cache, ring = self._never_less(life, "recycles", self._layout.recycled(words, raw))
+        return {("cache",): cache, ("ring",): ring}
+
+    def _never_less(self, life: Life, name: str, found: tuple[int, ...]) -> tuple[int, ...]:
+        """*found*, or what was found before: it follows from counts and the pool's own state, a moment apart."""
+        before = self._derived.get((life, name), found)
+        self._derived[life, name] = most = tuple(map(max, found, before))
+        return most
 
     def _remote(self, index: int, raw: abi.Pool) -> Series:
         """Pages on another node than the consumer's; nothing on a host of one node, or while no one refilled."""
@@ -124,7 +104,7 @@ class Reader:
             return {}
         for start in range(0, max(raw.ring_pages, 1), abi.RING_STRETCH):
             bpf.test_run(self._attached.program("sample_kept"), context=bpf.u64s([index, start]))
-        if self._entry(index).owner != raw.owner:
+        if not self._tables.is_alive((index, raw.seen_ns)):
             return {}  # it ended meanwhile: what was read is anyone's
         kept: Any = self._kept_type.from_buffer_copy(self._kept)
         return {
@@ -133,11 +113,6 @@ class Reader:
             for node in range(nodes)
             if node != consumer
         }
-
-
-def _returned(released: int, numa: int) -> Series:
-    """Returns by reason where no hook sees them: what the pool itself counted, less what its refills dropped."""
-    return {("numa",): numa, ("other",): max(released - numa, 0)}
 
 
 def _pool(index: int, raw: abi.Pool) -> Pool:
@@ -181,8 +156,3 @@ _GAUGES = {
     "ring_pages": "ring_pages",
     "ring_size": "ring_size",
 }
-
-
-def _mapped(fd: int, size: int) -> mmap.mmap:
-    """A read-only view of a BPF_F_MMAPABLE array (kernel commit fc9702273e2e, 5.5)."""
-    return mmap.mmap(fd, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)

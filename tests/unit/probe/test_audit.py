@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from ppobserve.model.series import Counters
 from ppobserve.probe import abi
 from ppobserve.probe.attach import AUDIT_MAP, AUDIT_PROGRAM, Attached
 from ppobserve.probe.audit import Audit
+from ppobserve.probe.tables import Life
 from tests.unit.make import counted, plan
 
 POOL, GROUP = 0xFFFF888000000000, 1
@@ -29,11 +30,17 @@ class Kernel:
         self.counters: Counters = counted(1)
         self.lost = 0
         self.asked: list[int] = []
+        self.ended: set[Life] = set()
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def is_alive(self, life: Life) -> bool:
+        return life not in self.ended
 
     def test_run(self, program: int, *, context: bytes) -> None:
         self.asked.append(int.from_bytes(context, "little"))
         ours = {each.name: each.ours(self.counters) for each in AUDITED}
         ours["alloc_refill"] += self.lost
+        self.meanwhile()
         os.pwrite(self.map, bytes(abi.Stats(has_recycled=1, **ours)), 0)
 
 
@@ -48,12 +55,12 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
 @pytest.fixture
 def audit(kernel: Kernel) -> Audit:
     fds = {f"map:{AUDIT_MAP}": kernel.map, f"program:{AUDIT_PROGRAM}": 97}
-    return Audit(Attached(plan(), abi.Tables(2, 2), fds, audits=AUDITED))
+    return Audit(Attached(plan(), abi.Tables(2, 2), fds, audits=AUDITED), kernel.is_alive)
 
 
 def read(audit: Audit, kernel: Kernel, *pools: abi.Pool) -> dict[str, int]:
     """One read of entries 0, 1, 2…, and what is apart."""
-    before = audit.look(range(len(pools)))
+    before = audit.look((index, raw.seen_ns) for index, raw in enumerate(pools) if not raw.owner & 1)
     audit.compare(((index, raw, kernel.counters) for index, raw in enumerate(pools)), before)
     return {name: events for name, events in audit.divergence().items() if events}
 
@@ -91,6 +98,34 @@ def test_pools_add_up_and_those_that_ended_stay(audit: Audit, kernel: Kernel) ->
     assert read(audit, kernel) == {"alloc_refill": 5}
 
 
+@pytest.mark.parametrize("looks", [1, 2], ids=["before our counts are read", "after"])
+def test_of_a_pool_that_ends_while_it_is_compared_what_was_known_stays(
+    audit: Audit, kernel: Kernel, looks: int
+) -> None:
+    """What the program finds in the entry then is nothing, or the counters of the next pool."""
+    kernel.lost = 5
+    read(audit, kernel, USED)
+    kernel.lost = 12
+    read(audit, kernel, USED)
+    assert read(audit, kernel, USED) == {"alloc_refill": 7}
+    asked = len(kernel.asked)
+
+    def end() -> None:
+        if len(kernel.asked) - asked == looks:
+            kernel.ended.add((0, USED.seen_ns))
+
+    kernel.meanwhile, kernel.lost = end, 1009
+    assert read(audit, kernel, USED) == {"alloc_refill": 7}
+    assert read(audit, kernel) == {"alloc_refill": 7}
+
+
+def test_a_pool_in_the_entry_of_another_begins_anew(audit: Audit, kernel: Kernel) -> None:
+    kernel.lost = 5
+    read(audit, kernel, USED)
+    kernel.lost, other = 1009, abi.Pool(owner=POOL, seen_ns=103, first_hold=64)
+    assert read(audit, kernel, other) == read(audit, kernel, other) == {}
+
+
 def test_groups_are_nobodys_pool(audit: Audit, kernel: Kernel) -> None:
     kernel.lost = 7
     group = abi.Pool(owner=GROUP)
@@ -98,7 +133,7 @@ def test_groups_are_nobodys_pool(audit: Audit, kernel: Kernel) -> None:
 
 
 def test_without_counters_of_the_kernels_nothing_is_asked(kernel: Kernel) -> None:
-    quiet = Audit(Attached(plan(), abi.Tables(2, 2), {}))
+    quiet = Audit(Attached(plan(), abi.Tables(2, 2), {}), kernel.is_alive)
     assert read(quiet, kernel, FRESH) == {}
     assert kernel.asked == []
 

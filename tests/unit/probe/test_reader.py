@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from ppobserve.kernel import bpf
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample, State
-from ppobserve.probe import abi
+from ppobserve.probe import abi, tables
 from ppobserve.probe.attach import MAPS, Attached
 from ppobserve.probe.layout import UNKNOWN
 from ppobserve.probe.reader import Reader
@@ -46,6 +48,8 @@ class Kernel:
         self.on_sample: Callable[[int], None] = lambda index: None
         self.stretches: list[tuple[int, int]] = []
         self.on_stretch: Callable[[int, int], None] = lambda index, start: None
+        self.looks = 0
+        self.on_look: Callable[[int], None] = lambda looks: None
 
     def write(self, table: str, index: int, value: ctypes.Structure) -> None:
         os.pwrite(self.fds[f"map:{table}"], bytes(value), index * ctypes.sizeof(value))
@@ -63,6 +67,13 @@ class Kernel:
 
     def ledger(self, **fields: int) -> None:
         self.write("ledgers", 0, abi.Ledger(**fields))
+
+    def look(self, mapped: tables.MappedTables) -> abi.Ledger:
+        """The ledger is read before and after everything else is copied."""
+        found = abi.Ledger.from_buffer_copy(mapped._facts)
+        self.looks += 1
+        self.on_look(self.looks)
+        return found
 
     def test_run(self, program: int, *, context: bytes) -> int:
         arguments = struct.unpack(f"<{len(context) // 8}Q", context)
@@ -84,6 +95,7 @@ class Kernel:
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
     kernel = Kernel()
     monkeypatch.setattr(bpf, "test_run", kernel.test_run)
+    monkeypatch.setattr(tables.MappedTables, "ledger", lambda mapped: kernel.look(mapped))
     yield kernel
     for fd in kernel.fds.values():
         os.close(fd)
@@ -151,12 +163,12 @@ def test_who_a_pool_is(kernel: Kernel) -> None:
     assert sample.gauges == {"inflight_pages": -3, "cache_pages": 61, "ring_pages": 509, "ring_size": 1024}
 
 
-def test_gauges_are_asked_for_first_and_of_used_entries_only(kernel: Kernel) -> None:
+def test_gauges_are_asked_for_first_and_of_pools_only(kernel: Kernel) -> None:
     kernel.pool(0, owner=POOL, id=23)
     kernel.pool(4, owner=OTHER, id=29)
     kernel.on_sample = lambda index: kernel.pool(index, owner=POOL, id=23, ring_pages=499) if index == 0 else None
     assert by_id(kernel.reader())["23"].gauges["ring_pages"] == 499
-    assert kernel.sampled == [0, 4, REST_ENTRY]
+    assert kernel.sampled == [0, 4]
 
 
 def test_a_detached_pool_knows_for_how_long(kernel: Kernel) -> None:
@@ -187,6 +199,18 @@ def test_at_level_lean_returns_are_what_the_pool_says_less_its_mismatches(kernel
     assert pools["23"].counters["pages_returned"] == {("numa",): 11, ("other",): 90}
     samples, *_ = kernel.reader(Level.LEAN, rung).read()
     assert sum(total(sample.counters["pages_returned"]) for sample in samples) == 108
+
+
+def test_at_level_lean_returns_never_go_down(kernel: Kernel) -> None:
+    """The pool is asked first, and mismatches that come before its counts are copied are not among what it said."""
+    kernel.pool(0, owner=POOL, id=23, released=101)
+    kernel.slot(1, owner=POOL, mismatch=(0, 0, 0, 0, 0, 0, 5, 6, 0))
+    reader = kernel.reader(Level.LEAN)
+    by_id(reader)
+    kernel.slot(1, owner=POOL, mismatch=(0, 0, 0, 0, 0, 0, 5, 29, 0))
+    assert by_id(reader)["23"].counters["pages_returned"] == {("numa",): 34, ("other",): 90}
+    kernel.pool(0, owner=POOL, id=23, released=137)
+    assert by_id(reader)["23"].counters["pages_returned"] == {("numa",): 34, ("other",): 103}
 
 
 def test_on_the_tracepoint_rung_returns_are_counted_at_every_level(kernel: Kernel) -> None:
@@ -251,11 +275,11 @@ def test_on_one_node_the_kernel_is_asked_nothing(kernel: Kernel) -> None:
     assert kernel.stretches == []
 
 
-@pytest.mark.parametrize("then", [0, OTHER])
+@pytest.mark.parametrize("then", [0, POOL, OTHER], ids=["nobody", "the same address", "another"])
 def test_of_a_pool_that_ends_while_its_pages_are_looked_at_nothing_is_told(kernel: Kernel, then: int) -> None:
     kernel.pool(0, owner=POOL, id=23, consumer_cpu=0, ring_pages=1024)
     kernel.kept((13, 17, 19), (23, 29, 31))
-    kernel.on_stretch = lambda index, start: kernel.pool(0, owner=then) if start else None
+    kernel.on_stretch = lambda index, start: kernel.pool(0, owner=then, seen_ns=then) if start else None
     assert by_id(kernel.reader())["23"].remote == {}
 
 
@@ -279,37 +303,113 @@ def whole(samples: tuple[PoolSample, ...]) -> int:
     ],
     ids=["began and ended", "was under way, and ended", "two were under way, and ended"],
 )
-def test_a_pool_that_ends_while_it_is_read_is_counted_once(
+def test_a_pool_that_ends_while_it_is_copied_is_counted_once(
     kernel: Kernel, at_start: dict[str, int], meanwhile: dict[str, int]
 ) -> None:
     kernel.pool(0, owner=POOL, id=23)
     kernel.slot(1, owner=POOL, slow=13)
     kernel.ledger(**at_start)
 
-    def end(index: int) -> None:
-        ending(kernel)
-        kernel.ledger(**meanwhile)
+    def end(looks: int) -> None:
+        if looks == 1:
+            ending(kernel)
+            kernel.ledger(**meanwhile)
 
-    kernel.on_sample = end
+    kernel.on_look = end
     samples, *_ = kernel.reader().read()
     assert whole(samples) == 13
     assert [sample.pool.id for sample in samples] == ["ended"]
-    assert len(kernel.sampled) > 2
+    assert kernel.sampled == [0]
+    assert kernel.looks > 2
+
+
+@pytest.mark.parametrize("next_one", [None, OTHER], ids=["and is gone", "and another has its entry"])
+def test_a_pool_that_ends_between_its_gauges_and_the_copy_is_counted_once(kernel: Kernel, next_one: int | None) -> None:
+    kernel.pool(0, owner=POOL, seen_ns=1, id=23)
+    kernel.slot(1, owner=POOL, slow=13)
+
+    def end(index: int) -> None:
+        ending(kernel)
+        if next_one:
+            kernel.pool(0, owner=next_one, seen_ns=2, id=29)
+            kernel.slot(1, owner=next_one, slow=17)
+
+    kernel.on_sample = end
+    reader = kernel.reader()
+    samples, *_ = reader.read()
+    assert {sample.pool.id: whole((sample,)) for sample in samples} == {"ended": 13}
+    kernel.on_sample = lambda index: None
+    samples, *_ = reader.read()
+    assert whole(samples) == 13 + (17 if next_one else 0)
+
+
+def test_a_group_that_came_while_gauges_were_read_is_told(kernel: Kernel) -> None:
+    """Its counts were its pools' until then."""
+    kernel.pool(0, owner=POOL, seen_ns=1, id=23)
+    kernel.slot(1, owner=POOL, slow=13)
+
+    def end(index: int) -> None:
+        kernel.pool(0)
+        kernel.slot(1)
+        kernel.pool(GROUP_ENTRY, owner=GROUP, ifindex=7)
+        kernel.slot(10, owner=GROUP, slow=13)
+
+    kernel.on_sample = end
+    samples, *_ = kernel.reader().read()
+    assert {sample.pool.ifindex: whole((sample,)) for sample in samples} == {0: 0, 7: 13}
 
 
 @pytest.mark.parametrize("stuck", [True, False], ids=["one end takes for ever", "one after another"])
-def test_pools_that_end_all_the_time_are_a_sentence(kernel: Kernel, stuck: bool) -> None:
-    ends = 0
-
-    def end(index: int) -> None:
-        nonlocal ends
-        ends += 1
-        kernel.ledger(folds_begun=ends, folds_done=ends)
-
+def test_pools_that_end_all_the_time_are_a_sentence(
+    kernel: Kernel, stuck: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "PATIENCE", 0.05)
     kernel.ledger(folds_begun=1)
-    kernel.on_sample = (lambda index: None) if stuck else end
-    with pytest.raises(ReadError, match="pools ended faster than they could be read"):
+    if not stuck:
+        kernel.on_look = lambda looks: kernel.ledger(folds_begun=looks, folds_done=looks)
+    with pytest.raises(ReadError, match=r"pools ended faster than they could be read, for 0.05 seconds"):
         kernel.reader().read()
+    assert kernel.looks > 100
+
+
+def coming_and_going(kernel: Kernel) -> Iterator[int]:
+    """A pool comes, counts 64 and ends, again and again, step by step; yields what was counted so far."""
+    for ends in count(1):
+        kernel.pool(0, owner=POOL, seen_ns=ends, id=23)
+        kernel.slot(1, owner=POOL)
+        yield 64 * (ends - 1)
+        kernel.slot(1, owner=POOL, slow=64)
+        yield 64 * ends
+        kernel.ledger(folds_begun=ends, folds_done=ends - 1)
+        yield 64 * ends
+        kernel.slot(2, owner=REST, slow=64 * ends)
+        yield 64 * ends
+        kernel.slot(1)
+        yield 64 * ends
+        kernel.pool(0)
+        yield 64 * ends
+        kernel.ledger(folds_begun=ends, folds_done=ends)
+        yield 64 * ends
+
+
+@pytest.mark.parametrize("seed", range(11))
+def test_no_count_is_lost_or_doubled_at_whichever_step_a_pool_is_read(kernel: Kernel, seed: int) -> None:
+    """A pool that came after the read began is left out, so what was counted then is the least to be seen."""
+    steps, dice = coming_and_going(kernel), random.Random(seed)
+    counted = [next(steps)]
+
+    def go_on(_: int) -> None:
+        counted.extend(next(steps) for _ in range(dice.randrange(9)))
+
+    kernel.on_sample = kernel.on_look = go_on
+    reader, seen = kernel.reader(), [0]
+    for _ in range(211):
+        go_on(0)
+        at_least = counted[-1]
+        seen.append(whole(reader.read()[0]))
+        assert at_least <= seen[-1] <= counted[-1]
+    assert seen == sorted(seen)
+    assert kernel.looks > 3 * len(seen)
 
 
 def test_what_found_no_room_is_told(kernel: Kernel) -> None:
@@ -322,6 +422,7 @@ def test_a_kernel_that_refuses_to_measure_fails_the_read(kernel: Kernel) -> None
     def refuse(index: int) -> None:
         raise bpf.BpfError("cannot run the BPF program", 1)
 
+    kernel.pool(0, owner=POOL)
     kernel.on_sample = refuse
     with pytest.raises(bpf.BpfError, match="Operation not permitted"):
         kernel.reader().read()
