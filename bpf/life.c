@@ -45,6 +45,13 @@ static u32 *group_of(struct pool *p)
 	return group ? group : entries.lookup(&rest);
 }
 
+/* A device may have been renamed since its last pool ended. */
+static void name_group(struct pool *group, struct pool *member)
+{
+	if (group->ifindex)
+		__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
+}
+
 /* Groups gather from any CPU, so their additions are atomic; they need one slot only. */
 static void fold_slot(struct slot *from, struct slot *to)
 {
@@ -86,6 +93,7 @@ static void end_pool(u64 pool, u32 entry)
 	if (!to)
 		return;
 	measure(p, pool);
+	name_group(group, p);
 	__sync_fetch_and_add(&group->released, p->released);
 	__sync_fetch_and_add(&group->first_cache, p->first_cache);
 	__sync_fetch_and_add(&group->first_ring, p->first_ring);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -98,6 +98,22 @@ class Snapshot:
         for sample in self.pools:
             total = add(total, sample.counters)
         return total
+
+
+def as_named_now(pools: Sequence[PoolSample]) -> tuple[PoolSample, ...]:
+    """*pools*, with groups of ended pools under the name that their device has now, where a pool of it is still there:
+    a device that is renamed takes all its series along, and none goes down."""
+    names = {_device(sample.pool): sample.pool.netdev for sample in pools if sample.pool.state is State.LIVE}
+    return tuple(_named(sample, names) for sample in pools)
+
+
+def _device(pool: Pool) -> tuple[int, int]:
+    return pool.netns, pool.ifindex
+
+
+def _named(sample: PoolSample, names: Mapping[tuple[int, int], str]) -> PoolSample:
+    name = names.get(_device(sample.pool)) if sample.pool.state is State.ENDED and sample.pool.ifindex else None
+    return replace(sample, pool=replace(sample.pool, netdev=name)) if name else sample
 
 
 def delta(new: Snapshot, old: Snapshot) -> Snapshot:

@@ -11,7 +11,7 @@ from ppobserve.kernel.features import gather
 from ppobserve.kernel.netdev import ListedPool, PoolLister
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.model.series import Counters
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, as_named_now
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.reader import Reader
 
@@ -45,7 +45,7 @@ class Live:
         with self._lock:
             pools, tables, audit = self._reader.read()
             pools += unseen(self._lister.pools(), pools, self._reader.nothing())
-        return Snapshot(time.time(), self.plan, pools, tables, self._host, self._kernel, audit)
+        return Snapshot(time.time(), self.plan, as_named_now(pools), tables, self._host, self._kernel, audit)
 
     def hooks_attached(self) -> Mapping[str, bool]:
         """Every hook of the plan: is each of its programs still attached?"""
