@@ -112,6 +112,15 @@ class VethLab:
         """Take XDP off both devices, which destroys their pools; one with pages outside lives on, detached."""
         self._both("detach")
 
+    def replace_pools(self) -> None:
+        """Destroy the pools, and have both devices make new ones."""
+        self.destroy_pools()
+        self._make_pools()
+
+    def _make_pools(self) -> list[int]:
+        """XDP on both devices, which gives each a pool. Returns their indexes, the sender's first."""
+        return [self._from.ask("attach", SENDER_DEVICE), self._to.ask("attach", RECEIVER_DEVICE)]
+
     def read_parked(self, nbytes: int) -> None:
         """Have the receiver read what was parked."""
         self._to.ask("receive", nbytes)
@@ -135,7 +144,7 @@ class VethLab:
         load_veth()
         self._from.ask("configure", ip, pair_batch(self._to.pid) + end_batch(SENDER_DEVICE, RECEIVER_DEVICE))
         self._to.ask("configure", ip, end_batch(RECEIVER_DEVICE, SENDER_DEVICE))
-        indexes = self._from.ask("attach", SENDER_DEVICE), self._to.ask("attach", RECEIVER_DEVICE)
+        indexes = self._make_pools()
         self.sender = End(SENDER_DEVICE, indexes[0], namespaces[0], self._from.pid)
         self.receiver = End(RECEIVER_DEVICE, indexes[1], namespaces[1], self._to.pid)
 

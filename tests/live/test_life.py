@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from subprocess import PIPE, Popen
 
 import pytest
@@ -12,13 +13,15 @@ import pytest
 from ppobserve.lab.frames import run_frames
 from ppobserve.lab.veth import End, VethLab
 from ppobserve.model.features import Features
+from ppobserve.model.fold import Cardinality, fold
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
-from ppobserve.model.snapshot import PoolSample, State
+from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe import source as sources
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import Start, eventually
+from tests.unit.make import flat
 
 PARKED = 30_011
 THREADS = 16
@@ -84,24 +87,36 @@ def called(source: Live, netdev: str) -> list[PoolSample]:
 def test_pools_that_come_and_go_leave_an_empty_table_and_no_count_behind(start: Start) -> None:
     """One frame each: the pool takes 64 pages for it, and gives them back."""
     source = start()
-    before = deviceless_pages(source)
-    seen = [before]
+    before = deviceless_pages(source.read())
+    seen = []
     with ThreadPoolExecutor(THREADS) as threads:
         shares = [POOLS // THREADS + (place < POOLS % THREADS) for place in range(THREADS)]
         running = [threads.submit(run_frames, share, batch=1, per_pool=1) for share in shares]
         while not all(each.done() for each in running):
-            seen.append(deviceless_pages(source))
+            seen.append(source.read())
         assert sum(each.result().frames for each in running) == POOLS
     snapshot = source.read()
-    assert seen == sorted(seen)
-    assert deviceless_pages(source) - before == 64 * POOLS
+    for cardinality in (Cardinality.NETDEV, Cardinality.NODE):
+        assert_nothing_goes_down([series(each, cardinality) for each in (*seen, snapshot)])
+    assert deviceless_pages(snapshot) - before == 64 * POOLS
     assert not [sample for sample in snapshot.pools if not sample.pool.ifindex and sample.pool.state is not State.ENDED]
     assert (snapshot.tables.pools_dropped, snapshot.tables.slots_dropped) == (0, 0)
 
 
-def deviceless_pages(source: Live) -> int:
+def deviceless_pages(snapshot: Snapshot) -> int:
     """Pages ever held by pools without a device, as test runs make them, ended ones included."""
-    return sum(total(each.counters["pages_held"]) for each in source.read().pools if not each.pool.ifindex)
+    return sum(total(each.counters["pages_held"]) for each in snapshot.pools if not each.pool.ifindex)
+
+
+def series(snapshot: Snapshot, cardinality: Cardinality) -> dict[tuple[str, ...], int]:
+    """The counters of every group of pools, by group, metric and its labels."""
+    groups = fold(snapshot.pools, cardinality)
+    return {(*group.labels, *key): value for group in groups for key, value in flat(group.counters).items()}
+
+
+def assert_nothing_goes_down(seen: list[dict[tuple[str, ...], int]]) -> None:
+    for old, new in pairwise(seen):
+        assert {key: value for key, value in old.items() if new.get(key, 0) < value} == {}
 
 
 @pytest.mark.usefixtures("veth")
