@@ -36,7 +36,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
     root = os.geteuid() == 0
     types, no_btf = _types(paths.btf)
     functions = types.names(FUNCTIONS, btf.FUNC) if types else {}
-    symbols = kallsyms.ranges(FUNCTIONS, paths.kallsyms)
+    symbols, variables = kallsyms.look_up(FUNCTIONS, VARIABLES, paths.kallsyms)
     return Features(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -51,7 +51,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         nodes_shift=_nodes_shift(types),
         functions={name: types.argument_count(index) for name, index in functions.items()} if types else {},
         symbols=symbols,
-        variables=kallsyms.addresses(VARIABLES, paths.kallsyms),
+        variables=variables,
         allocators=_allocators(symbols) if attempt and root else frozenset(),
         tracepoints=frozenset(_tracepoints(types)),
         refusals=_refusals(functions) if attempt and root else {},

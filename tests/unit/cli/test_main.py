@@ -67,6 +67,21 @@ def test_help_of_every_command_fits_and_exits_0(
     assert command or all(name in told for name in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("command", "unneeded"),
+    [("check", "prometheus_client"), ("check", "ppobserve.lab"), ("", "ppobserve.kernel")],
+)
+def test_a_command_brings_what_it_needs_and_no_more(command: str, unneeded: str) -> None:
+    """A tenth of a second for what another command needs, at every start."""
+    words = [*filter(None, [command]), "--help"]
+    code = f"""import sys
+from ppobserve.cli.main import main
+try: main({words})
+finally: print({unneeded!r} in sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.endswith("\nFalse\n") and done.stdout.startswith("usage: ppobserve")
+
+
 def test_version(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])

@@ -58,6 +58,17 @@ def test_the_best_rung_is_asked_for_and_nothing_is_said(loader: Callable[..., Lo
         assert len(set(ours)) == len(ours) == 6
 
 
+@pytest.mark.parametrize(("nodes", "walked"), [(1, False), (2, True)])
+def test_on_one_node_nothing_is_loaded_to_look_for_remote_pages(
+    loader: Callable[..., Loader], nodes: int, walked: bool
+) -> None:
+    fake = loader()
+    attach.attach(kernel(nodes=nodes), Level.STANDARD).close()
+    (request,) = fake.requests
+    assert ("sample_kept" in request["on_demand"]) == walked
+    assert "sample_pool" in request["on_demand"]
+
+
 def test_an_emulated_cpu_has_two_minutes(loader: Callable[..., Loader]) -> None:
     fake = loader()
     attach.attach(kernel(emulated=True), Level.LEAN).close()
