@@ -2,7 +2,8 @@
 
 PpobserveError
 ├── UsageError            the command line or the configuration is wrong           exit 2
-│   └── ConfigError
+│   ├── ConfigError
+│   └── RecordingError    a file is no recording that can be read, or can't be one
 └── HostError             this host, or the state that it is in, refuses           exit 1
     ├── NotObservable     no hook can be attached to this kernel
     ├── KernelFactError   a fact of the kernel could not be read
@@ -36,6 +37,10 @@ class UsageError(PpobserveError):
 
 class ConfigError(UsageError):
     """The configuration file is unreadable, or holds an unknown key or a wrong value."""
+
+
+class RecordingError(UsageError):
+    """A file holds no recording that this version can read, or none can be written there."""
 
 
 class HostError(PpobserveError):

@@ -96,7 +96,9 @@ def _plan(document: Mapping[str, Any]) -> Plan:
 
 def _sample(document: Mapping[str, Any]) -> PoolSample:
     counters = {name: _counter(name, value) for name, value in document["counters"].items()}
-    pool = Pool(**{field.name: document[field.name] for field in fields(Pool)} | {"state": State(document["state"])})
+    # What a pool was not asked for when this was written is left at its default.
+    known = {field.name: document[field.name] for field in fields(Pool) if field.name in document}
+    pool = Pool(**known | {"state": State(document["state"])})
     gauges = {name: value for name, value in document["gauges"].items() if name != REMOTE}
     remote = dict(_flat(document["gauges"].get(REMOTE, {}), len(TABLE[REMOTE].labels)))
     return PoolSample(pool, counters, gauges, remote)

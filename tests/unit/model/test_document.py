@@ -99,6 +99,13 @@ def test_a_malformed_document_is_a_sentence(place: tuple[Any, ...], value: objec
         from_document(document)
 
 
+def test_what_an_older_document_does_not_say_of_a_pool_is_not_known() -> None:
+    document = one_pool()
+    del document["pools"][0]["provider"], document["pools"][0]["queue"]
+    (sample,) = from_document(document).pools
+    assert (sample.pool.provider, sample.pool.queue) == (False, -1)
+
+
 @pytest.mark.parametrize("key", ["time", "host", "kernel", "plan", "tables", "audit", "pools"])
 def test_a_document_without_a_key_is_a_sentence(key: str) -> None:
     document = one_pool()
