@@ -11,7 +11,7 @@ import pytest
 TOP = Path(__file__).parent.parent
 PACKAGE = TOP / "ppobserve"
 
-LAYERS = (("errors",), ("model",), ("kernel",), ("probe",), ("source",), ("export", "ui", "lab"), ("cli",))
+LAYERS = (("errors",), ("model",), ("kernel",), ("probe",), ("source",), ("plot",), ("export", "ui", "lab"), ("cli",))
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 RANK |= {"__init__": RANK["model"], "__main__": len(LAYERS)}
 
@@ -19,8 +19,8 @@ RANK |= {"__init__": RANK["model"], "__main__": len(LAYERS)}
 # fmt: off
 PURE = frozenset({
     "__future__", "abc", "array", "bisect", "collections", "copy", "dataclasses", "difflib", "enum", "fractions",
-    "functools", "heapq", "ipaddress", "itertools", "json", "math", "operator", "re", "statistics", "string", "struct",
-    "textwrap", "types", "typing",
+    "functools", "heapq", "html", "ipaddress", "itertools", "json", "math", "operator", "re", "statistics", "string",
+    "struct", "textwrap", "types", "typing",
 })
 # fmt: on
 BCC_DOOR = "probe/loader.py"
@@ -68,7 +68,7 @@ def impure_imports(package: Path) -> list[str]:
     return [
         f"{path} imports {name}"
         for path, tree in modules(package)
-        if path.startswith("model/") or path == "errors.py"
+        if path.startswith(("model/", "plot/")) or path == "errors.py"
         for name in imports(tree)
         if name.split(".")[0] not in PURE | {"ppobserve"}
     ]
