@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     live = Live.start(chosen.level, chosen.rung)
     try:
-        server = Server(chosen.address, live, chosen.cardinality)
+        server = Server(chosen.address, live, chosen.cardinality, chosen.max_series)
         server.start()
         _announce(live, f"{chosen.address[0] or '*'}:{server.server_address[1]}")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,6 +13,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ppobserve import __version__
+from ppobserve.model.cap import Cap
+from ppobserve.model.config import Config
 from ppobserve.model.fold import Cardinality, Group, fold, label_names, label_values
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
 from ppobserve.model.plan import Plan
@@ -36,8 +38,11 @@ class Watched(Protocol):
 class PoolCollector(Collector):
     """Everything that ppobserve exports. A failed read fails the scrape: an old number is worse than none."""
 
-    def __init__(self, source: Watched, cardinality: Cardinality = Cardinality.POOL) -> None:
+    def __init__(
+        self, source: Watched, cardinality: Cardinality = Cardinality.POOL, max_series: int = Config.max_series
+    ) -> None:
         self._source, self._cardinality = source, cardinality
+        self._cap = Cap(max_series, cardinality)
         self._before: Snapshot | None = None
         self._ended: dict[tuple[str, ...], PoolSample] = {}
         self._lock = threading.Lock()
@@ -51,9 +56,11 @@ class PoolCollector(Collector):
         begin = time.perf_counter()
         with self._lock:
             snapshot = self._seen(self._source.read())
+            groups = self._cap.apply(fold(snapshot.pools, self._cardinality))
+            folded = self._cap.folded
         seconds = time.perf_counter() - begin
-        yield from families(snapshot, self._cardinality)
-        yield from self_families(snapshot, seconds)
+        yield from families(snapshot, self._cardinality, groups)
+        yield from self_families(snapshot, seconds, folded)
         yield from hook_families(snapshot.plan, self._source)
 
     def _seen(self, snapshot: Snapshot) -> Snapshot:
@@ -70,17 +77,16 @@ class PoolCollector(Collector):
         return replace(snapshot, pools=(*live, *ended))
 
 
-def families(snapshot: Snapshot, cardinality: Cardinality) -> Iterator[Family]:
+def families(snapshot: Snapshot, cardinality: Cardinality, groups: tuple[Group, ...]) -> Iterator[Family]:
     """The families of all pools."""
-    groups = fold(snapshot.pools, cardinality)
     names = label_names(cardinality)
     for metric in counters(snapshot.plan):
         yield _counter_family(metric, names, groups)
     for metric in gauges():
         yield (_remote_family if metric.labels else _gauge_family)(metric, names, groups)
+    yield _gauge_family(TABLE["pool_detached_seconds"], names, groups)
     if cardinality is Cardinality.POOL:
-        yield _info_family(snapshot.pools)
-        yield _gauge_family(TABLE["pool_detached_seconds"], names, groups)
+        yield _info_family(snapshot.pools, {group.labels for group in groups})
 
 
 def _counter_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Group]) -> Family:
@@ -125,13 +131,13 @@ def _remote_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Grou
     return family
 
 
-def _info_family(samples: Iterable[PoolSample]) -> Family:
+def _info_family(samples: Iterable[PoolSample], shown: Set[tuple[str, ...]]) -> Family:
     metric, names = TABLE["pool_info"], label_names(Cardinality.POOL)
     family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=(*names, *metric.labels))
     for sample in samples:
-        if sample.pool.state is not State.ENDED:
+        whose = label_values(sample.pool, Cardinality.POOL)
+        if sample.pool.state is not State.ENDED and whose in shown:
             own = _described(sample.pool)
-            whose = label_values(sample.pool, Cardinality.POOL)
             family.add_metric((*whose, *(own[label] for label in metric.labels)), 1)
     return family
 
@@ -155,13 +161,16 @@ def _known(number: int) -> str:
     return str(number) if number >= 0 else ""
 
 
-def self_families(snapshot: Snapshot, seconds: float) -> Iterator[Family]:
+def self_families(snapshot: Snapshot, seconds: float, folded: int) -> Iterator[Family]:
     """The families about ppobserve itself."""
     plan = snapshot.plan
     live = sum(sample.pool.state is not State.ENDED for sample in snapshot.pools)
     build = (__version__, snapshot.kernel, plan.level.value, plan.rung.value)
     yield _self("build_info", [(build, 1)])
     yield _self("pools_tracked", [((), live)])
+    negative = sum(sample.gauges.get("inflight_pages", 0) < 0 for sample in snapshot.pools)
+    yield _self("pools_folded", [((), folded)])
+    yield _self("pools_inflight_negative", [((), negative)])
     yield _self("pools_dropped", [((), snapshot.tables.pools_dropped)])
     yield _self("events_dropped", [((), snapshot.tables.slots_dropped)])
     yield _self("audit_divergence", [((name,), events) for name, events in snapshot.audit.items()])

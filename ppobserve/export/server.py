@@ -16,6 +16,7 @@ from ppobserve import __version__
 from ppobserve.errors import HostError, ListenError
 from ppobserve.export.collector import PoolCollector, Watched
 from ppobserve.export.page import landing_page
+from ppobserve.model.config import Config
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.snapshot import Snapshot
 
@@ -66,12 +67,18 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], source: Watched, cardinality: Cardinality) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        source: Watched,
+        cardinality: Cardinality,
+        max_series: int = Config.max_series,
+    ) -> None:
         everywhere = not address[0] and has_dualstack_ipv6()
         self.address_family = AF_INET6 if ":" in address[0] or everywhere else AF_INET
         self.health = Health(source)
         self.registry = CollectorRegistry()
-        self.registry.register(PoolCollector(self.health, cardinality))
+        self.registry.register(PoolCollector(self.health, cardinality, max_series))
         ProcessCollector(registry=self.registry)
         try:
             super().__init__(address, Handler)

@@ -21,6 +21,7 @@ class Config:
     level: Level = Level.STANDARD
     rung: Rung | None = None
     cardinality: Cardinality = Cardinality.POOL
+    max_series: int = 20_000
 
     @property
     def address(self) -> tuple[str, int]:
@@ -28,6 +29,9 @@ class Config:
         host, _, port = self.listen.rpartition(":")
         return host.removeprefix("[").removesuffix("]"), int(port)
 
+
+FEWEST_SERIES, MOST_SERIES = 1_000, 100_000
+"""What ``max_series`` can be: room for a few pools at least, and more than 1,024 of them take on two nodes."""
 
 _ENUMS: Mapping[str, type[Enum]] = {"level": Level, "rung": Rung, "cardinality": Cardinality}
 
@@ -55,7 +59,20 @@ def _value(key: str, value: Any, source: str) -> Any:
         return check_listen(value, f"{source}: listen")
     if key == "rung" and value is None:
         return None
+    if key == "max_series":
+        return check_series(value, f"{source}: {key}")
     return check_choice(_ENUMS[key], value, f"{source}: {key}")
+
+
+def check_series(value: Any, what: str) -> int:
+    """A number of series that one host may reasonably have."""
+    if type(value) is not int or not FEWEST_SERIES <= value <= MOST_SERIES:
+        raise ConfigError(
+            f"{what}: {value!r} is not a number from {FEWEST_SERIES} to {MOST_SERIES}",
+            because="each series of each host takes memory in Prometheus (docs/scale.md)",
+            fix=f"{Config.max_series}, or cardinality: netdev, which has a series a device",
+        )
+    return value
 
 
 def check_choice(choices: type[Enum], value: Any, what: str) -> Any:

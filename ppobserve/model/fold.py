@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ppobserve.model.metrics import POOL_LABELS
-from ppobserve.model.series import Counters, Series, add, add_series
+from ppobserve.model.series import BOUNDS, Counters, Histogram, Series, add, add_series
 from ppobserve.model.snapshot import Pool, PoolSample
 
 
@@ -26,6 +26,9 @@ _KEPT = {
     Cardinality.NODE: frozenset[str](),
 }
 
+_OLDEST = frozenset({"pool_detached_seconds"})
+"""Gauges of which a sum says nothing: folded, they are the highest of their pools."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -36,6 +39,12 @@ class Group:
     counters: Counters
     gauges: Mapping[str, float]
     remote: Series = field(default_factory=dict)
+
+    @property
+    def series(self) -> int:
+        """How many series it takes; a histogram has its buckets, ``+Inf``, ``_count`` and ``_sum``."""
+        counted = (len(BOUNDS) + 3 if isinstance(c, Histogram) else len(c) for c in self.counters.values())
+        return sum(counted) + len(self.gauges) + len(self.remote)
 
 
 def label_names(cardinality: Cardinality) -> tuple[str, ...]:
@@ -54,7 +63,7 @@ def fold(samples: Iterable[PoolSample], cardinality: Cardinality) -> tuple[Group
     groups: dict[tuple[str, ...], Group] = {}
     for sample in samples:
         key = label_values(sample.pool, cardinality)
-        groups[key] = _merged(groups.get(key), Group(key, sample.counters, sample.gauges, sample.remote))
+        groups[key] = merged(groups.get(key), Group(key, sample.counters, sample.gauges, sample.remote))
     return tuple(groups.values())
 
 
@@ -64,11 +73,16 @@ def _folded(pool: Pool, cardinality: Cardinality) -> Pool:
     return Pool(pool.id) if cardinality is Cardinality.NETDEV and not pool.ifindex else pool
 
 
-def _merged(old: Group | None, new: Group) -> Group:
+def merged(old: Group | None, new: Group) -> Group:
+    """Both added up, under the labels of *old*."""
     if old is None:
         return new
-    gauges = {name: old.gauges.get(name, 0) + new.gauges.get(name, 0) for name in {**old.gauges, **new.gauges}}
+    gauges = {name: _gauge(name, old.gauges.get(name), new.gauges.get(name)) for name in {**old.gauges, **new.gauges}}
     return Group(old.labels, add(old.counters, new.counters), gauges, add_series(old.remote, new.remote))
+
+
+def _gauge(name: str, *values: float | None) -> float:
+    return (max if name in _OLDEST else sum)(value for value in values if value is not None)
 
 
 def _labels(pool: Pool) -> dict[str, str]:

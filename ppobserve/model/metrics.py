@@ -84,6 +84,8 @@ SELF_METRICS = (
     Metric("hook_attached", "gauge", "1 while the hook is attached.", ("hook", "kind", "symbol")),
     Metric("hook_missed", "counter", "Events that the kernel did not show to the hook's program.", ("hook",)),
     Metric("pools_tracked", "gauge", "Pools that are being counted."),
+    Metric("pools_folded", "gauge", "Pools or devices without series of their own: max_series was reached."),
+    Metric("pools_inflight_negative", "gauge", "Pools that have given back more pages than they took."),
     Metric("pools_dropped", "counter", "Pools that are not counted because the table of pools was full."),
     Metric(
         "events_dropped", "counter", "Events of known pools that were not counted because the table of slots was full."

@@ -20,8 +20,9 @@ from ppobserve.export.collector import PoolCollector
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.metrics import POOL_LABELS, PREFIX, TABLE
 from ppobserve.model.plan import Level, Rung
-from tests.unit.export.samples import Source, moment
-from tests.unit.make import Host, counted, flat, histories, plan, snapshots
+from ppobserve.model.snapshot import Pool, PoolSample, State
+from tests.unit.export.samples import NETNS, Source, moment
+from tests.unit.make import Host, counted, flat, histories, plan, snapshot, snapshots
 
 DATA = Path(__file__).parent.parent.parent / "data"
 
@@ -65,7 +66,7 @@ def allocations_are_seen(rung: Rung, level: Level) -> bool:
 def test_every_series_has_the_labels_that_the_table_says(cardinality: Cardinality) -> None:
     kept = {Cardinality.POOL: POOL_LABELS, Cardinality.NETDEV: ("netns", "netdev", "driver"), Cardinality.NODE: ()}
     own = {"build_info", "hook_attached", "hook_missed", "scrape_seconds", "pools_tracked", "pools_dropped",
-           "events_dropped"}  # fmt: skip
+           "events_dropped", "pools_folded", "pools_inflight_negative"}  # fmt: skip
     for family in PoolCollector(Source(), cardinality).collect():
         metric = TABLE[family.name.removeprefix(PREFIX)]
         expected = {*(() if metric.name in own else kept[cardinality]), *metric.labels}
@@ -116,23 +117,23 @@ THROUGH_LIFE = [("begin", 0), ("begin", 2), ("count", 0, counted(7)), ("count", 
 def test_with_a_series_a_pool_nothing_is_lost_and_nothing_counted_twice(history) -> None:
     """What ``increase()`` adds up: the last value of every series that ever was."""
     shown, last = PoolCollector(Source()), {}
-    for snapshot in snapshots(history, Host()):
-        shown._source = Source(snapshot)
+    for seen in snapshots(history, Host()):
+        shown._source = Source(seen)
         series = counts(collected(shown))
         assert all(value >= last.get(key, 0) for key, value in series.items())
         last |= series
-        assert held(last) == flat(snapshot.counters()).get(("pages_held",), 0)
+        assert held(last) == flat(seen.counters()).get(("pages_held",), 0)
 
 
 @given(histories, st.sampled_from([Cardinality.NETDEV, Cardinality.NODE]))
 @example(THROUGH_LIFE, Cardinality.NETDEV)
 def test_folded_series_stay_and_never_go_down(history, cardinality: Cardinality) -> None:
     shown, last = PoolCollector(Source(), cardinality), {}
-    for snapshot in snapshots(history, Host(groups=5)):
-        shown._source = Source(snapshot)
+    for seen in snapshots(history, Host(groups=5)):
+        shown._source = Source(seen)
         series = counts(collected(shown))
         assert all(series[key] >= value for key, value in last.items())
-        assert held(series) == flat(snapshot.counters()).get(("pages_held",), 0)
+        assert held(series) == flat(seen.counters()).get(("pages_held",), 0)
         last = series
 
 
@@ -149,6 +150,44 @@ def test_a_failed_scrape_between_two_good_ones_loses_nothing() -> None:
         collected(shown)
     source.shown, source.failure = [second], None
     assert held(last | counts(collected(shown))) == 18
+
+
+def test_no_more_series_than_the_configuration_allows() -> None:
+    pools = (PoolSample(Pool(f"{n}", f"eth{n}", NETNS, n), counted(1), {"inflight_pages": -1}) for n in range(1, 1025))
+    source = Source(snapshot(*pools))
+    samples = collected(PoolCollector(source, max_series=1_000))
+    own = {s.labels["netdev"] for s in samples if s.name == "ppobserve_pool_info"}
+    (folded,) = (s.value for s in samples if s.name == "ppobserve_pools_folded")
+    (negative,) = (s.value for s in samples if s.name == "ppobserve_pools_inflight_negative")
+    assert sum("netdev" in s.labels for s in samples) <= 1_000
+    assert (len(own) + folded, negative) == (1024, 1024)
+    assert held(counts(samples)) == counted(1024)["pages_held"][()]
+
+
+def test_with_a_series_a_device_names_stay_when_pools_are_made_anew_and_when_the_host_boots() -> None:
+    """Pool ids, NAPIs and interface numbers change; a series does not."""
+
+    def boot(ids: range, ifindex: int) -> list[Sample]:
+        old, new = (Pool(f"{n}", "eth0", NETNS, ifindex, 8192 + n, "mlx5_core", queue=n % 2) for n in (ids[0], ids[-1]))
+        ended = Pool("ended", "eth0", NETNS, ifindex, driver="mlx5_core", state=State.ENDED)
+        source = Source(
+            snapshot(PoolSample(old, counted(3), GAUGES)),
+            snapshot(PoolSample(new, counted(1), GAUGES), PoolSample(ended, counted(3), {})),
+        )
+        shown = PoolCollector(source, Cardinality.NETDEV)
+        before, after = collected(shown), collected(shown)
+        assert keys(before) == keys(after)
+        assert all(value >= counts(before)[key] for key, value in counts(after).items())
+        return after
+
+    assert keys(boot(range(2, 9), 2)) == keys(boot(range(31, 47), 5))
+
+
+GAUGES = {"inflight_pages": 64, "cache_pages": 3, "ring_pages": 61, "ring_size": 1024}
+
+
+def keys(samples: list[Sample]) -> set[Key]:
+    return {(s.name, *sorted(s.labels.items())) for s in samples}
 
 
 def test_buckets_are_cumulative_and_end_with_the_count() -> None:

@@ -16,8 +16,8 @@ def test_an_empty_file_is_the_defaults() -> None:
 
 
 def test_every_key_is_taken() -> None:
-    document = {"listen": "[::1]:9", "level": "lean", "rung": "kprobe", "cardinality": "node"}
-    assert config_from(document, "f") == Config("[::1]:9", Level.LEAN, Rung.KPROBE, Cardinality.NODE)
+    document = {"listen": "[::1]:9", "level": "lean", "rung": "kprobe", "cardinality": "node", "max_series": 5000}
+    assert config_from(document, "f") == Config("[::1]:9", Level.LEAN, Rung.KPROBE, Cardinality.NODE, 5000)
     assert config_from({"rung": None}, "f").rung is None
 
 
@@ -28,8 +28,8 @@ def test_every_key_is_taken() -> None:
         ("Level", "'level'"),
         ("cardinalty", "'cardinality'"),
         ("rungs", "'rung'"),
-        ("zzz", "one of cardinality, level, listen, rung"),
-        (7, "one of cardinality, level, listen, rung"),
+        ("zzz", "one of cardinality, level, listen, max_series, rung"),
+        (7, "one of cardinality, level, listen, max_series, rung"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_right_one(key: object, nearest: str) -> None:
@@ -51,6 +51,10 @@ def test_an_unknown_key_names_the_nearest_right_one(key: object, nearest: str) -
         ({"rung": "uprobe"}, "rung: 'uprobe' is not one of fentry, kprobe, tracepoint\n  try: kprobe"),
         ({"cardinality": True}, "cardinality: True is not one of pool, netdev, node"),
         ({"listen": 10817}, "listen: 10817 is not ADDRESS:PORT"),
+        ({"max_series": 10_000_000}, "max_series: 10000000 is not a number from 1000 to 100000"),
+        ({"max_series": "10000"}, "max_series: '10000' is not a number from"),
+        ({"max_series": True}, "max_series: True is not a number from"),
+        ({"max_series": 999}, "max_series: 999 is not a number from"),
         ({"listen": ["::1", 9]}, "is not ADDRESS:PORT"),
     ],
 )
