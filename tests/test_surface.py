@@ -11,18 +11,29 @@ import ppobserve
 from ppobserve.model.metrics import POOL_LABELS, TABLE, Metric
 
 TOP = Path(__file__).parent.parent
-TEXTS = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md")), *sorted((TOP / "dashboards").rglob("*.*"))]
+FOLDERS = {"docs": "*.md", "dashboards": "*.json", "deploy": "*.y*ml", "tests/rules": "*.yml"}
+TEXTS = [TOP / "README.md", *(path for folder, kind in FOLDERS.items() for path in sorted((TOP / folder).rglob(kind)))]
 
-NAMED = re.compile(r"\bppobserve_[a-z_]*[a-z]\b(?:\{([^}]*)\})?")
+NAMED = re.compile(r"(?<![:\w])ppobserve_[a-z_]*[a-z]\b(?:\\?\{([^}]*)\})?")
+RECORDED = re.compile(r"\b[a-z_]+:ppobserve_[a-z_]+:[a-z0-9_]+")
+GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right) ?\(([a-z_, ]*)\)")
 EVERY_SERIES_HAS = {"instance", "job", "le"}
+EVERY_LABEL = {*POOL_LABELS, *EVERY_SERIES_HAS, *(label for metric in TABLE.values() for label in metric.labels)}
+NO_METRIC = re.compile(r"(- name: |uid\W+)ppobserve_\w+")
+"""Names of rule groups."""
 
 
 def named_in(text: str) -> list[tuple[str, set[str]]]:
     """The metrics in a text, each with the labels in braces behind it."""
     return [
         (found[0].partition("{")[0], set(re.findall(r"(\w+)\s*(?:=|,|$)", found[1] or "")))
-        for found in NAMED.finditer(text)
+        for found in NAMED.finditer(NO_METRIC.sub("", text))
     ]
+
+
+def records() -> set[str]:
+    """The series that recording rules make."""
+    return set(re.findall(r"record: (\S+)", (TOP / "deploy/prometheus/recording.yml").read_text()))
 
 
 def metric_called(name: str) -> Metric | None:
@@ -40,6 +51,14 @@ def test_every_metric_that_is_named_exists_with_its_labels(path: Path) -> None:
         assert labels <= {*POOL_LABELS, *metric.labels, *EVERY_SERIES_HAS}, name
 
 
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_every_recorded_series_and_every_label_of_a_query_exists(path: Path) -> None:
+    text = path.read_text()
+    assert set(RECORDED.findall(text)) <= records()
+    grouped = {label.strip() for labels in GROUPED.findall(text) for label in labels.split(",")} - {""}
+    assert grouped <= EVERY_LABEL
+
+
 def test_the_documentation_explains_every_metric() -> None:
     text = (TOP / "docs/metrics.md").read_text()
     explained = {metric.name for name, _ in named_in(text) if (metric := metric_called(name))}
@@ -53,7 +72,9 @@ def test_the_documentation_explains_every_metric() -> None:
         ("a `ppobserve_pages_held_total` b", [("ppobserve_pages_held_total", set())]),
         ('ppobserve_x{netdev="eth0", le=~"1"}', [("ppobserve_x", {"netdev", "le"})]),
         ("ppobserve_x{cause}", [("ppobserve_x", {"cause"})]),
-        ("my_ppobserve_x, ppobserve top", []),
+        ("sum by (job) (ppobserve_x)", [("ppobserve_x", set())]),
+        ('"expr": "ppobserve_x{job=~\\"$job\\"}"', [("ppobserve_x", {"job"})]),
+        ("my_ppobserve_x, ppobserve top, instance:ppobserve_x:rate5m, - name: ppobserve_x", []),
     ],
 )
 def test_metrics_are_found_in_a_text(text: str, found: list[tuple[str, set[str]]]) -> None:
