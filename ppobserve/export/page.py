@@ -1,47 +1,87 @@
-"""The landing page: what is running, and where the metrics are. Plain HTML, no request to anywhere else."""
+"""The host's own page: what it does now, and did within the last hour. HTML that needs no script and no other host.
+
+Whatever the kernel's names contain, they are text here. Red is for traffic between NUMA nodes, and for nothing else.
+"""
 
 from __future__ import annotations
 
+import time
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
+from pathlib import Path
 
 from ppobserve import __version__
-from ppobserve.model.series import total
-from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.export import panels, tables
+from ppobserve.export.markup import quiet
+from ppobserve.model.history import Hour
+from ppobserve.model.snapshot import Snapshot, delta
 
-_STYLE = """:root{color-scheme:light dark}
-body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #8884}
-th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}code{font-size:.95em}"""
+_FOLDER = Path(__file__).parent
+_STYLE, _SCRIPT = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+REFRESH_WITHOUT_SCRIPT = 15
+"""Seconds."""
 
-_COLUMNS = {
-    "mismatch pages": "numa_mismatch_pages",
-    "slow refills": "slow_refills",
-    "held": "pages_held",
-    "returned": "pages_returned",
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
 }
+"""What the page is sent with: a browser runs our own style and script, and asks nobody else for anything."""
 
 
-def landing_page(snapshot: Snapshot) -> str:
-    """The page for one snapshot."""
-    plan = snapshot.plan
-    pools = [sample for sample in snapshot.pools if sample.pool.state is not State.ENDED]
-    rows = "".join(map(_row, pools)) or f'<tr><td colspan="{len(_COLUMNS) + 3}">no pool has been used yet</td></tr>'
-    heads = "".join(f"<th>{name}</th>" for name in ("pool", "netdev", *_COLUMNS, "in flight"))
-    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>ppobserve on {escape(snapshot.host)}</title>
-<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>
-<h1>ppobserve</h1>
-<p>Version {__version__} on <b>{escape(snapshot.host)}</b>, kernel {escape(snapshot.kernel)}:
-level <b>{plan.level.value}</b> by <b>{plan.rung.value}</b>, {len(plan.hooks)} hooks.
-<a href="/metrics">/metrics</a> · <a href="/healthz">/healthz</a></p>
-<table><tr>{heads}</tr>{rows}</table>
-<p>Pages, since the programs were attached. Rates: <code>ppobserve top 1</code>.</p></html>
+@dataclass(frozen=True)
+class View:
+    """All that the page shows."""
+
+    now: Snapshot
+    before: Snapshot | None
+    """What rates are taken from; None while there is nothing to compare with."""
+    hour: Hour
+    problems: tuple[str, ...] = ()
+    """What is wrong with the daemon itself, as sentences."""
+
+
+def page(view: View) -> str:
+    """The whole document."""
+    now, plan = view.now, view.now.plan
+    host, kernel = escape(now.host), escape(now.kernel)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>ppobserve on {host}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<noscript><meta http-equiv="refresh" content="{REFRESH_WITHOUT_SCRIPT}"></noscript>
+<style>{_STYLE}</style></head><body>
+<div id="silent" role="status" hidden></div>
+<header><h1>{host}</h1>
+<p class="quiet">kernel {kernel} · level {plan.level.value} by {plan.rung.value} · ppobserve {__version__}</p>
+<nav><a href="/metrics">/metrics</a><a href="/healthz">/healthz</a></nav></header>
+{_main(view)}
+<footer><p>Refreshes itself while it is looked at. Rates in a terminal: ppobserve top 1.</p></footer>
+<script>{_SCRIPT}</script></body></html>
 """
 
 
-def _row(sample: PoolSample) -> str:
-    cells = [sample.pool.id, sample.pool.netdev or "-"]
-    cells += [
-        str(total(counter)) if (counter := sample.counters.get(name)) is not None else "-" for name in _COLUMNS.values()
-    ]
-    cells.append(str(int(sample.gauges.get("inflight_pages", 0))))
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+def _main(view: View) -> str:
+    gained = delta(view.now, view.before).pools if view.before else ()
+    seconds = view.now.time - view.before.time if view.before else 0.0
+    over = f"Rates are means of the last {seconds:.0f} s." if view.before else "Rates come with the next look."
+    clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(view.now.time))
+    parts = (
+        "".join(f'<p class="lost">{escape(problem)}</p>' for problem in view.problems),
+        panels.verdict(view.now, gained, seconds),
+        panels.hour_of(view.now.plan, view.hour),
+        tables.pools(view.now, view.before),
+        panels.since_start(view.now),
+        tables.devices(view.hour),
+        quiet(f"As of {clock}. {over}"),
+    )
+    return f"<main>{''.join(parts)}</main>"

@@ -1,9 +1,10 @@
-"""The daemon's HTTP side: /metrics, /healthz and a landing page."""
+"""The daemon's HTTP side: /metrics, /healthz and the host's own page."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, has_dualstack_ipv6
@@ -15,9 +16,10 @@ from prometheus_client.exposition import choose_encoder
 from ppobserve import __version__
 from ppobserve.errors import HostError, ListenError
 from ppobserve.export.collector import PoolCollector, Watched
-from ppobserve.export.page import landing_page
+from ppobserve.export.page import HEADERS, View, page
 from ppobserve.model.config import Config
 from ppobserve.model.fold import Cardinality
+from ppobserve.model.history import History
 from ppobserve.model.snapshot import Snapshot
 
 MAX_AGE = 10.0
@@ -25,24 +27,28 @@ MAX_AGE = 10.0
 
 
 TEXT = "text/plain; charset=utf-8"
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Health:
-    """A source that remembers how its last read went."""
+    """A source that remembers how its last read went, and what it showed within the last hour."""
 
     def __init__(self, source: Watched) -> None:
         self._source, self._read_at, self._failure = source, float("-inf"), ""
         self._lock = threading.Lock()
+        self.history = History()
 
     def read(self) -> Snapshot:
         """All pools; the outcome is remembered."""
         with self._lock:
             self._read_at, self._failure = time.monotonic(), ""
             try:
-                return self._source.read()
+                snapshot = self._source.read()
             except HostError as error:
                 self._failure = error.what
                 raise
+            self.history.add(snapshot)
+            return snapshot
 
     def hooks_attached(self) -> dict[str, bool]:
         """Every hook, and whether it is attached."""
@@ -59,6 +65,11 @@ class Health:
                 self.read()
         lost = [f"hook {name} is not attached" for name, attached in self.hooks_attached().items() if not attached]
         return [*lost, *([f"the last read failed: {self._failure}"] if self._failure else [])]
+
+    def view(self) -> View:
+        """Everything now, beside what was before."""
+        now = self.read()
+        return View(now, self.history.since(now), self.history.hour, tuple(self.problems()))
 
 
 class Server(ThreadingHTTPServer):
@@ -115,9 +126,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Route by path; the query string is left to no one."""
-        route = {"/metrics": self._metrics, "/healthz": self._healthz, "/": self._landing}.get(
-            self.path.partition("?")[0]
-        )
+        route = {"/metrics": self._metrics, "/healthz": self._healthz, "/": self._page}.get(self.path.partition("?")[0])
         try:
             if route:
                 route()
@@ -125,6 +134,9 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(404, TEXT, b"not here: try /metrics\n")
         except HostError as error:
             self._answer(500, TEXT, f"{error}\n".encode())
+
+    do_HEAD = do_GET
+    """The same without the body (RFC 9110, 9.3.2)."""
 
     def _metrics(self) -> None:
         encode, content_type = choose_encoder(self.headers.get("Accept", ""))
@@ -134,15 +146,16 @@ class Handler(BaseHTTPRequestHandler):
         problems = self.server.health.problems()
         self._answer(503 if problems else 200, TEXT, ("\n".join(problems or ["ok"]) + "\n").encode())
 
-    def _landing(self) -> None:
-        self._answer(200, "text/html; charset=utf-8", landing_page(self.server.health.read()).encode())
+    def _page(self) -> None:
+        self._answer(200, "text/html; charset=utf-8", page(self.server.health.view()).encode(), HEADERS)
 
-    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+    def _answer(self, status: int, content_type: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """A scrape every few seconds is no news."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
+import re
 import socket
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -106,12 +110,61 @@ def test_an_old_read_is_not_believed(start: Start, monkeypatch: pytest.MonkeyPat
     assert get(address, "/healthz")[0] == 503
 
 
-def test_the_landing_page_names_host_pools_and_where_to_go(start: Start) -> None:
+def test_the_page_names_host_pools_and_where_to_go(start: Start) -> None:
     status, kind, body = get(start(Source()), "/")
     assert (status, kind) == (200, "text/html; charset=utf-8")
-    for words in ("<title>ppobserve on host</title>", 'href="/metrics"', 'href="/healthz"', "<td>23</td><td>eth0</td>"):
+    row = '<bdi>23</bdi></th><td class="name"><bdi>eth0</bdi></td>'
+    for words in ("<title>ppobserve on host</title>", 'href="/metrics"', 'href="/healthz"', row):
         assert words in body
-    assert "<td>ended</td>" not in body
+    assert "<bdi>ended</bdi>" not in body
+
+
+def test_the_page_lets_a_browser_run_nothing_but_its_own(start: Start) -> None:
+    host, port = start(Source())
+    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=30) as answer:
+        policy, body = answer.headers["Content-Security-Policy"], answer.read().decode()
+    directives = dict(each.strip().split(" ", 1) for each in policy.split(";"))
+    assert directives["default-src"] == "'none'" and "unsafe" not in policy and "*" not in policy
+    for element, directive in (("style", "style-src"), ("script", "script-src")):
+        (content,) = re.findall(rf"<{element}>(.*?)</{element}>", body, re.DOTALL)
+        hashed = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert directives[directive] == f"'sha256-{hashed}'"
+    assert not re.search(r"""\s(style|on\w+)=|\b(https?:)?//\w+\.""", re.sub(r"<(style|script)>.*?</\1>", "", body))
+
+
+def test_the_page_says_what_is_wrong_with_the_daemon(start: Start) -> None:
+    source = Source()
+    source.lost = {"refill"}
+    assert '<p class="lost">hook refill is not attached</p>' in get(start(source), "/")[2]
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/nothing"])
+def test_head_is_the_answer_without_its_body(start: Start, path: str) -> None:
+    address = start(Source())
+    with socket.create_connection(address, timeout=30) as client:
+        client.sendall(f"HEAD {path} HTTP/1.0\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert body == b""
+    status, _, same = get(address, path)
+    assert int(head.split()[1]) == status
+    (length,) = re.findall(rb"Content-Length: (\d+)", head)
+    assert 0 < int(length) <= len(same.encode()) + 64  # a second later, numbers may be longer
+
+
+def test_clients_that_dawdle_hold_nobody_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.Handler, "timeout", 0.3)
+    address = start(Source())
+    with socket.create_connection(address, timeout=30) as silent, socket.create_connection(address, timeout=30) as half:
+        half.sendall(b"GET / HTTP/1.0\r\nX-Slow: ")
+        deaf = [socket.create_connection(address, timeout=30) for _ in range(7)]
+        for each in deaf:  # they ask and never read
+            each.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert get(address, "/healthz")[0] == 200
+        assert silent.recv(1) == b"" and half.recv(1) == b""  # they are hung up on
+        for each in deaf:
+            each.close()
+    assert get(address, "/")[0] == 200
 
 
 def test_names_from_the_kernel_are_no_html(start: Start) -> None:
@@ -122,7 +175,7 @@ def test_names_from_the_kernel_are_no_html(start: Start) -> None:
 
 
 def test_a_host_without_pools_has_a_page_too(start: Start) -> None:
-    assert "no pool has been used yet" in get(start(Source(snapshot())), "/")[2]
+    assert "No pool has been used yet." in get(start(Source(snapshot())), "/")[2]
 
 
 def test_the_page_of_a_failing_source_is_a_sentence(start: Start) -> None:
