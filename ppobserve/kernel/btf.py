@@ -6,10 +6,12 @@ Documentation/bpf/btf.rst and include/uapi/linux/btf.h.
 
 from __future__ import annotations
 
+import functools
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from ppobserve.errors import KernelFactError
 
@@ -23,6 +25,23 @@ _MODIFIERS = frozenset({8, 9, 10, 11, 18})
 # Words after the three of struct btf_type: a fixed number, or so many for each of vlen entries. Unlisted: none.
 _FIXED_WORDS = {1: 1, ARRAY: 3, 14: 1, 17: 1}
 _WORDS_PER_ENTRY = {STRUCT: 3, UNION: 3, ENUM: 2, 13: 2, 15: 3, 19: 3}
+
+_MODIFIERS_AT_MOST = 64
+
+_Asked = TypeVar("_Asked", bound=Callable[..., Any])
+
+
+def _readable(ask: _Asked) -> _Asked:
+    """Types that point past the end, or at themselves, and names that are none: all that a corrupt blob may hold."""
+
+    @functools.wraps(ask)
+    def asked(*args: Any) -> Any:
+        try:
+            return ask(*args)
+        except (IndexError, ValueError, RecursionError) as error:
+            raise KernelFactError("the kernel's BTF is malformed", because=str(error)) from None
+
+    return cast(_Asked, asked)
 
 
 class Btf:
@@ -50,6 +69,7 @@ class Btf:
         self.look_up(wanted)
         return {name: index for name in wanted if (index := self._found.get((kind, name), 0))}
 
+    @_readable
     def look_up(self, wanted: frozenset[str]) -> None:
         """Find these names, of every kind, in one pass over all types: asking for many at once is asking once."""
         new = wanted - self._asked
@@ -72,9 +92,11 @@ class Btf:
         return self._words[self._starts[index] + 1] >> 24 & 0x1F
 
     def _strip(self, index: int) -> int:
-        while self._kind(index) in _MODIFIERS:
+        for _ in range(_MODIFIERS_AT_MOST):
+            if self._kind(index) not in _MODIFIERS:
+                return index
             index = self._words[self._starts[index] + 2]
-        return index
+        raise ValueError("a type that is made of itself")
 
     def _member(self, index: int, field: str) -> tuple[int, int] | None:
         """Type id and byte offset of a member, also one of an anonymous struct or union inside."""
@@ -91,6 +113,7 @@ class Btf:
                 return type_id, offset
         return None
 
+    @_readable
     def resolve(self, path: str) -> tuple[int, int]:
         """Type id and byte offset of ``struct.member.member``; LookupError when this kernel has none."""
         first, *fields = path.split(".")
@@ -106,10 +129,12 @@ class Btf:
         """Bytes from the start of the struct to ``struct.member.member``."""
         return self.resolve(path)[1]
 
+    @_readable
     def array_length(self, path: str) -> int:
         """The number of elements of the array member at *path*."""
         return self._words[self._starts[self._strip(self.resolve(path)[0])] + 5]
 
+    @_readable
     def enum_value(self, enum: str, member: str) -> int:
         """The value of one enumerator; LookupError when the enum or the enumerator is missing."""
         at = self._starts[self.find(enum, ENUM)]
@@ -118,6 +143,7 @@ class Btf:
                 return self._words[entry + 1]
         raise LookupError(f"{enum}.{member}")
 
+    @_readable
     def argument_count(self, function: int) -> int:
         """How many arguments the function with this id takes."""
         prototype = self._words[self._starts[function] + 2]

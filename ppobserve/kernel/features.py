@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppobserve.errors import KernelFactError
@@ -34,8 +34,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
     """The facts of this kernel. *attempt* tries each rung that needs trying, which takes root and leaves nothing."""
     paths = paths or Paths()
     root = os.geteuid() == 0
-    types, no_btf = _types(paths.btf)
-    functions = types.names(FUNCTIONS, btf.FUNC) if types else {}
+    types = _types(paths.btf)
     symbols, variables = kallsyms.look_up(FUNCTIONS, VARIABLES, paths.kallsyms)
     return Features(
         kernel=platform.release(),
@@ -45,16 +44,16 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         cpus=numa.possible_cpus(paths.cpus),
         nodes=numa.possible_nodes(paths.nodes),
         emulated="QEMU TCG" in paths.cpuinfo.read_text(),
-        no_btf=no_btf,
-        offsets=_offsets(types, OFFSETS) if types else {},
-        cache_pages=_cache_pages(types),
-        nodes_shift=_nodes_shift(types),
-        functions={name: types.argument_count(index) for name, index in functions.items()} if types else {},
+        no_btf=types.unreadable,
+        offsets=types.offsets,
+        cache_pages=types.cache_pages,
+        nodes_shift=types.nodes_shift,
+        functions=types.functions,
         symbols=symbols,
         variables=variables,
         allocators=_allocators(symbols) if attempt and root else frozenset(),
-        tracepoints=frozenset(_tracepoints(types)),
-        refusals=_refusals(functions) if attempt and root else {},
+        tracepoints=types.tracepoints,
+        refusals=_refusals(types.ids) if attempt and root else {},
     )
 
 
@@ -67,13 +66,38 @@ def lockdown(path: Path = LOCKDOWN) -> str:
     return text[text.find("[") + 1 : text.find("]")] if "[" in text else ""
 
 
-def _types(path: Path) -> tuple[btf.Btf | None, str]:
+@dataclass(frozen=True)
+class _Types:
+    """What the kernel's type information says."""
+
+    unreadable: str = ""
+    """Why it says nothing; empty when it does."""
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    cache_pages: int = 0
+    nodes_shift: int = 0
+    ids: Mapping[str, int] = field(default_factory=dict)
+    """Functions, by name."""
+    functions: Mapping[str, int] = field(default_factory=dict)
+    """Their numbers of arguments."""
+    tracepoints: frozenset[str] = frozenset()
+
+
+def _types(path: Path) -> _Types:
+    """All or nothing: of a blob that is corrupt somewhere, nothing is believed."""
     try:
         types = btf.load(path)
+        types.look_up(FUNCTIONS | _TYPEDEFS | _STRUCTS)
+        ids = types.names(FUNCTIONS, btf.FUNC)
+        return _Types(
+            offsets=_offsets(types, OFFSETS),
+            cache_pages=_cache_pages(types),
+            nodes_shift=_nodes_shift(types),
+            ids=ids,
+            functions={name: types.argument_count(index) for name, index in ids.items()},
+            tracepoints=frozenset(_tracepoints(types)),
+        )
     except KernelFactError as error:
-        return None, error.what
-    types.look_up(FUNCTIONS | _TYPEDEFS | _STRUCTS)
-    return types, ""
+        return _Types(unreadable=error.what)
 
 
 def _offsets(types: btf.Btf, paths: Mapping[str, str]) -> dict[str, int]:
@@ -86,27 +110,25 @@ def _offsets(types: btf.Btf, paths: Mapping[str, str]) -> dict[str, int]:
     return found
 
 
-def _cache_pages(types: btf.Btf | None) -> int:
+def _cache_pages(types: btf.Btf) -> int:
     try:
-        return types.array_length("page_pool.alloc.cache") if types else 0
+        return types.array_length("page_pool.alloc.cache")
     except LookupError:
         return 0
 
 
-def _nodes_shift(types: btf.Btf | None) -> int:
+def _nodes_shift(types: btf.Btf) -> int:
     """CONFIG_NODES_SHIFT from the zonelist, which has MAX_NUMNODES * MAX_NR_ZONES + 1 entries (mmzone.h)."""
     try:
-        entries = types.array_length("zonelist._zonerefs") - 1 if types else 1
-        zones = types.enum_value("zone_type", "__MAX_NR_ZONES") if types else 1
-    except LookupError:
+        entries = types.array_length("zonelist._zonerefs") - 1
+        return (entries // types.enum_value("zone_type", "__MAX_NR_ZONES")).bit_length() - 1
+    except (LookupError, ZeroDivisionError):
         return 0
-    return (entries // zones).bit_length() - 1
 
 
-def _tracepoints(types: btf.Btf | None) -> Iterable[str]:
+def _tracepoints(types: btf.Btf) -> Iterable[str]:
     """Every tracepoint has a typedef ``btf_trace_NAME`` (include/trace/bpf_probe.h)."""
-    found = types.names(_TYPEDEFS, btf.TYPEDEF) if types else {}
-    return (name.removeprefix("btf_trace_") for name in found)
+    return (name.removeprefix("btf_trace_") for name in types.names(_TYPEDEFS, btf.TYPEDEF))
 
 
 def _allocators(symbols: Mapping[str, tuple[int, int]]) -> frozenset[str]:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from ppobserve.kernel.netdev import list_pools, page_pool_statistics
 from ppobserve.lab.affinity import pinned
+from tests.live.conftest import eventually
 
 DEVICE, OURS, GATEWAY = "eth0", "10.0.2.15/24", "10.0.2.2"
 SERVER = ("10.0.2.100", 9)
 SOL_RAW, ICMP_FILTER = 255, 1  # include/linux/socket.h, include/uapi/linux/icmp.h
+PROBE_SECONDS = 10
 SYS, PROC_IRQ = Path("/sys/class/net"), Path("/proc/irq")
 
 
@@ -39,7 +41,7 @@ def set_up() -> Nic | None:
     if not os.environ.get("PPOBSERVE_GUEST"):
         return None  # only in a guest is the card ours to configure
     subprocess.run(["modprobe", "-q", "virtio_net"], check=False)
-    if not (SYS / DEVICE).exists():
+    if not eventually((SYS / DEVICE).exists, PROBE_SECONDS):
         return None
     subprocess.run(["ip", "link", "set", DEVICE, "up"], check=True)
     subprocess.run(["ip", "address", "replace", OURS, "dev", DEVICE], check=True)

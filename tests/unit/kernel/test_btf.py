@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ppobserve.errors import KernelFactError
 from ppobserve.kernel import btf
@@ -168,6 +172,38 @@ def good() -> bytes:
 def test_a_truncated_blob_is_a_kernel_fact_error(size: int) -> None:
     with pytest.raises(KernelFactError):
         Btf(good()[:size])
+
+
+@given(st.lists(st.tuples(st.integers(24, len(good()) - 1), st.integers(0, 255)), min_size=1, max_size=20))
+def test_a_corrupt_blob_answers_or_is_a_kernel_fact_error(changes: list[tuple[int, int]]) -> None:
+    blob = bytearray(good())
+    for at, value in changes:
+        blob[at] = value
+    with suppress(KernelFactError):
+        types = Btf(bytes(blob))
+        for question in (
+            lambda: types.offset("u.c"),
+            lambda: types.array_length("u.c"),
+            lambda: types.enum_value("e", "B"),
+            lambda: types.argument_count(types.find("function", btf.FUNC)),
+        ):
+            answered(question)
+
+
+def answered(question: Callable[[], int]) -> None:
+    """An answer, or that there is none: an IndexError is a LookupError, too, but no answer."""
+    try:
+        assert question() >= 0
+    except LookupError as error:
+        assert type(error) is LookupError
+
+
+def test_a_type_that_is_made_of_itself_is_a_kernel_fact_error() -> None:
+    blob = Blob()
+    blob.add(btf_blob.TYPEDEF, "t", 1)
+    blob.struct("s", ("a", 1, 0))
+    with pytest.raises(KernelFactError, match="malformed"):
+        Btf(blob.bytes()).offset("s.a.b")
 
 
 def sectioned(words: bytes) -> bytes:
