@@ -29,6 +29,7 @@ INTERVAL = 0.5
 MOVES = (0, 1, 0, 1, 0)
 DOWNLOADS = 3
 PINGS = 5003
+PATIENCE = 600
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     folder, nic = Path(sys.argv[1]), set_up()
     if nic is None:
         sys.exit("story: this guest has no NIC with a page_pool")
-    with attach(gather(), Level.FULL, forced=Rung.FENTRY) as attached:
+    with attach(gather(), Level.FULL, forced=Rung.FENTRY, seconds=PATIENCE) as attached:
         (folder / "story.json").write_text(json.dumps(told(nic, Live(attached), folder), indent=1) + "\n")
 
 
