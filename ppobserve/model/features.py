@@ -159,6 +159,16 @@ class Features:
         return self.cache_pages // 2
 
     @property
+    def nodes_shift_in_flags(self) -> int:
+        """How far down the node is in page.flags, whose highest bits it is (include/linux/page-flags-layout.h)."""
+        return 64 - self.nodes_shift if self.nodes_shift else 0
+
+    @property
+    def nodes_mask(self) -> int:
+        """What to mask it with then."""
+        return (1 << self.nodes_shift) - 1
+
+    @property
     def slow_function(self) -> str:
         """The slow path's name on this kernel; the newest one where none is known."""
         return next((name for name in SLOW if name in self.functions or name in self.symbols), SLOW[0])

@@ -88,8 +88,8 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         **_ranges(features),
         "RING_STRETCH": abi.RING_STRETCH,
         "CACHE_PAGES": features.cache_pages,
-        "NODES_SHIFT_IN_FLAGS": 64 - features.nodes_shift if features.nodes_shift else 0,
-        "NODES_MASK": (1 << features.nodes_shift) - 1,
+        "NODES_SHIFT_IN_FLAGS": features.nodes_shift_in_flags,
+        "NODES_MASK": features.nodes_mask,
     }
     values |= {name: function for name, function in _hooked(hook)}
     if "fragment" in hook and hook["fragment"] in features.allocators:

@@ -1,0 +1,84 @@
+"""The bpftrace scripts, filled in for one kernel: the templates of ``bpf/bpftrace`` and what their placeholders mean.
+
+A template says ``@NAME@`` where kernels differ. That is no bpftrace: one that was not filled in can't run by mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ppobserve.errors import NotObservable
+from ppobserve.model import plan
+from ppobserve.model.features import ALLOC, REFILL, Features
+
+PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
+_KPROBED = re.compile(r"^k(?:ret)?probe:(\w+)", re.MULTILINE)
+_TRACED = re.compile(r"^tracepoint:page_pool:(\w+)", re.MULTILINE)
+
+
+def filled(template: str, features: Features) -> str:
+    """The script for this kernel. NotObservable when the kernel lacks what it hooks."""
+    plan.require_observable(features)
+    values = _values(features)
+    script = PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
+    if refusal := _refusal(script, features):
+        raise NotObservable(refusal)
+    return script
+
+
+def summary(template: str) -> str:
+    """The first sentence of a script's header."""
+    header = template.partition("/*\n")[2].partition("*/")[0]
+    sentence = header.partition("\n *\n")[0].replace("\n *", "")
+    return sentence.removeprefix(" *").strip()
+
+
+def _values(features: Features) -> dict[str, int | str]:
+    """What each placeholder becomes, by its name: one of OFFSETS, or one of these."""
+    return {
+        **features.offsets,
+        "REFILL": REFILL,
+        "REFILL_PAGES": features.refill_pages,
+        "POOL_RELEASE": features.release_tracepoint,
+        "NETMEM": _netmem(features),
+        "POOL_ID": _pool_id(features.offsets),
+        "PFMEMALLOC": _pfmemalloc(features.offsets),
+        "NODES_SHIFT_IN_FLAGS": features.nodes_shift_in_flags,
+        "NODES_MASK": features.nodes_mask,
+        "KPROBE_NS": plan.KPROBE_NS,
+        "KRETPROBE_NS": plan.KRETPROBE_NS,
+        "TRACEPOINT_NS": plan.TRACEPOINT_NS,
+        "STACK_NS": plan.STACK_NS,
+    }
+
+
+def _netmem(features: Features) -> str:
+    """The field of a tracepoint that is the page. Kernel commit 4dec64c52e24 ("page_pool: convert to use netmem", 6.11)
+    renamed it, and brought page_pool_alloc_netmem, since 6.14 page_pool_alloc_netmems."""
+    known = features.functions.keys() | features.symbols.keys()
+    return "netmem" if known & set(ALLOC[:2]) else "page"
+
+
+def _pool_id(offsets: Mapping[str, int]) -> str:
+    """The id of $pool. Kernel commit f17c69649c69 ("net: page_pool: id the page pools", 6.8); before, its address."""
+    return f"*(uint32 *)($pool + {offsets['PP_USER_ID']})" if "PP_USER_ID" in offsets else "$pool"
+
+
+def _pfmemalloc(offsets: Mapping[str, int]) -> str:
+    """Whether $page is from the reserves. Kernel commit c07aea3ef4d4 ("mm: add a signature in struct page", 5.14) made
+    it bit 1 of lru.next; before, it was an index of -1."""
+    if "PAGE_INDEX" in offsets and "PAGE_PP_MAGIC" not in offsets:
+        return f"*(int64 *)($page + {offsets['PAGE_INDEX']}) == -1"
+    return f"*(uint64 *)($page + {offsets['PAGE_LRU']}) & 2"
+
+
+def _refusal(script: str, features: Features) -> str:
+    """Why this kernel can't run it; empty when it can, as far as is known."""
+    for function in _KPROBED.findall(script):
+        if function not in features.symbols:
+            return f"kallsyms has no {function} to hook"
+        if refused := features.refusals.get("kprobe"):
+            return f"cannot hook {function}: {refused}"
+    missing = [name for name in _TRACED.findall(script) if name not in features.tracepoints]
+    return f"the kernel has no tracepoint {missing[0]}" if missing else ""

@@ -1,0 +1,93 @@
+"""bpftrace, running a script that we printed, and what its maps hold at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, UPDATE_NID_FUNCTION
+
+# PPOBSERVE_BPFTRACE names another one, as the page's table takes a run of each version.
+BPFTRACE = shutil.which(os.environ.get("PPOBSERVE_BPFTRACE", "bpftrace"))
+# bpftrace finds tracepoints in tracefs, which not everything that boots has mounted.
+TRACEFS = "mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing"
+# The scripts name no type of the kernel. bpftrace itself looks up the types of a tracepoint's fields since 0.18.
+NO_TYPES = "mount -t tmpfs tmpfs /sys/kernel/btf"
+END_SECONDS = 120
+
+Maps = Mapping[str, Any]
+
+
+def version() -> tuple[int, ...]:
+    """As in (0, 17, 0)."""
+    assert BPFTRACE
+    said = subprocess.run([BPFTRACE, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return tuple(map(int, re.findall(r"\d+", said)))
+
+
+class Running:
+    """One script, from its start. ``wait_until_attached``, then traffic, then ``end``."""
+
+    def __init__(self, script: Path) -> None:
+        setting = TRACEFS if version() >= (0, 18) else f"{TRACEFS}; {NO_TYPES}"
+        command = ["unshare", "--mount", "sh", "-c", f'{setting}; exec "$@"', "sh", str(BPFTRACE), "-f", "json", script]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+
+    def wait_until_attached(self) -> None:
+        """bpftrace prints what BEGIN says once everything is attached."""
+        assert self._process.stdout
+        for line in self._process.stdout:
+            if "Ctrl-C" in line:
+                return
+        raise AssertionError(f"bpftrace ended early: {self._process.communicate()[1]}")
+
+    def end(self) -> Maps:
+        """What Ctrl-C does: the maps by name, each as it was printed last."""
+        self._process.send_signal(signal.SIGINT)
+        out, err = self._process.communicate(timeout=END_SECONDS)
+        assert self._process.returncode == 0, err
+        documents = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        maps = (each["data"] for each in documents if each["type"] in ("map", "stats", "hist"))
+        return {name: value for data in maps for name, value in data.items()}
+
+    def kill(self) -> None:
+        """For a test that failed in between."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+def cells(maps: Maps, name: str, device: str) -> Iterator[tuple[list[str], Any]]:
+    """What a map holds for a device: the rest of the key, and the value."""
+    for key, value in maps.get(name, {}).items():
+        first, *rest = key.split(",")
+        if first == device:
+            yield rest, value
+
+
+def summed(maps: Maps, name: str, device: str) -> int:
+    return sum(value for _, value in cells(maps, name, device))
+
+
+# The reason of a return, as the header of page_pool_returns.bt says: in its stack first, else by its page.
+BY_CALLER = {REFILL: "numa", DESTROY: "teardown", RELEASE_RETRY: "teardown", UPDATE_NID_FUNCTION: "nid_update"}
+BY_PAGE = {"@referenced": "referenced", "@pfmemalloc": "pfmemalloc", "@recyclable": "ring_full", "@net_iov": "other"}
+
+
+def returned(maps: Maps, device: str) -> dict[str, int]:
+    """Pages that left, by reason."""
+    pages = dict.fromkeys((*BY_CALLER.values(), *BY_PAGE.values()), 0)
+    for name, looks in BY_PAGE.items():
+        for stack, count in cells(maps, name, device):
+            functions = re.findall(r"(\w+)\+\d+", ",".join(stack))
+            reason = next((BY_CALLER[function] for function in functions if function in BY_CALLER), looks)
+            pages[reason] += count
+    return pages
