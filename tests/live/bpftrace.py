@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +65,16 @@ class Running:
             self._process.communicate()
 
 
-def cells(maps: Maps, name: str, device: str) -> Iterator[tuple[list[str], Any]]:
-    """What a map holds for a device: the rest of the key, and the value."""
+def cells(maps: Maps, name: str, devices: Collection[str]) -> Iterator[tuple[list[str], Any]]:
+    """What a map holds for some devices: the key, of which the device is the first, and the value."""
     for key, value in maps.get(name, {}).items():
-        first, *rest = key.split(",")
-        if first == device:
-            yield rest, value
+        parts = key.split(",")
+        if parts[0] in devices:
+            yield parts, value
 
 
-def summed(maps: Maps, name: str, device: str) -> int:
-    return sum(value for _, value in cells(maps, name, device))
+def summed(maps: Maps, name: str, devices: Collection[str]) -> int:
+    return sum(value for _, value in cells(maps, name, devices))
 
 
 # The reason of a return, as the header of page_pool_returns.bt says: in its stack first, else by its page.
@@ -82,11 +82,11 @@ BY_CALLER = {REFILL: "numa", DESTROY: "teardown", RELEASE_RETRY: "teardown", UPD
 BY_PAGE = {"@referenced": "referenced", "@pfmemalloc": "pfmemalloc", "@recyclable": "ring_full", "@net_iov": "other"}
 
 
-def returned(maps: Maps, device: str) -> dict[str, int]:
+def returned(maps: Maps, devices: Collection[str]) -> dict[str, int]:
     """Pages that left, by reason."""
     pages = dict.fromkeys((*BY_CALLER.values(), *BY_PAGE.values()), 0)
     for name, looks in BY_PAGE.items():
-        for stack, count in cells(maps, name, device):
+        for (_, *stack), count in cells(maps, name, devices):
             functions = re.findall(r"(\w+)\+\d+", ",".join(stack))
             reason = next((BY_CALLER[function] for function in functions if function in BY_CALLER), looks)
             pages[reason] += count

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.script import filled
 from ppobserve.model.series import Counters, Histogram, add, total
-from ppobserve.model.snapshot import Snapshot, State, delta
+from ppobserve.model.snapshot import PoolSample, Snapshot, State, delta
 from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.scripts import templates
 from ppobserve.source.live import Live
@@ -28,8 +29,10 @@ from tests.live.traffic import has_frames, moving_frames, veth_has_pools
 MEGABYTE = 1_000_003
 PARKED = 30_011
 ROUNDS = (0, 1, 0, 1)
-VETH = ("ppv0", "ppv1")
-TEST_RUNS = ""  # their pools have no device
+
+# The devices of each kind of traffic. Both ends of a pair are one: a network namespace's number is used again, so the
+# ended pools of one lab's ppv0 may be counted with those of another's ppv1. Test runs make pools without a device.
+TRAFFIC = {"live frames": ("",), "veth": ("ppv0", "ppv1")}
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,17 @@ class Watched:
     """By script; one that this kernel refuses is not there."""
     refused: Mapping[str, str]
     gained: Snapshot
-    devices: tuple[str, ...]
-    """Whose pools had traffic; none on a kernel where nothing here makes any."""
+    traffic: tuple[str, ...]
+    """What there was of TRAFFIC; nothing on a kernel that no traffic here takes to a pool."""
 
-    def ours(self, device: str) -> Counters:
-        """The sum over all pools of a device, ended ones too."""
-        counters: Counters = {}
-        for sample in self.gained.pools:
-            if sample.pool.netdev == device and bool(sample.pool.ifindex) == bool(device):
-                counters = add(counters, sample.counters)
-        return counters
+    def ours(self, devices: Collection[str]) -> Counters:
+        """The sum over all pools of these devices, ended ones too."""
+        return reduce(add, (each.counters for each in self.gained.pools if each.pool.netdev in devices), {})
+
+    def alive(self, devices: Collection[str]) -> dict[str, PoolSample]:
+        """Those pools of these devices that are not ended, by id."""
+        pools = (each for each in self.gained.pools if each.pool.netdev in devices)
+        return {each.pool.id: each for each in pools if each.pool.state is not State.ENDED}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +67,9 @@ def watched(
         for each in running.values():
             each.wait_until_attached()
         before = source.read()
-        devices = (*traffic_of_test_runs(features), *traffic_of_veth(source, stack))
+        traffic = (*traffic_of_test_runs(features), *traffic_of_veth(source, stack))
         gained = delta(source.read(), before)
-        yield Watched({name: each.end() for name, each in running.items()}, refused, gained, devices)
+        yield Watched({name: each.end() for name, each in running.items()}, refused, gained, traffic)
 
 
 def started(features: Features, folder: Path, stack: ExitStack) -> tuple[dict[str, Running], dict[str, str]]:
@@ -88,7 +92,7 @@ def traffic_of_test_runs(features: Features) -> tuple[str, ...]:
     if not has_frames():
         return ()
     moving_frames(features)
-    return (TEST_RUNS,)
+    return ("live frames",)
 
 
 def traffic_of_veth(source: Live, stack: ExitStack) -> tuple[str, ...]:
@@ -102,7 +106,7 @@ def traffic_of_veth(source: Live, stack: ExitStack) -> tuple[str, ...]:
     zombie.send(MEGABYTE, cpu=0, splice=True)
     zombie.park(PARKED, cpu=0)
     zombie.destroy_pools()
-    return VETH
+    return ("veth",)
 
 
 def test_a_script_runs_or_there_is_a_sentence_why_not(watched: Watched, features: Features) -> None:
@@ -110,17 +114,28 @@ def test_a_script_runs_or_there_is_a_sentence_why_not(watched: Watched, features
     assert set(watched.refused) == expected
     assert all("kprobes" in why for why in watched.refused.values())
     assert set(watched.maps) == set(templates()) - expected
+
+
+def test_what_was_compared_is_said(watched: Watched) -> None:
+    """For the table in docs/bpftrace.md: the other tests compare, and fail where a script and we differ."""
+    found = {name: " and ".join(compared(name, watched)) for name in templates()}
+    assert all(found[name] == "" for name in watched.refused)
     if path := os.environ.get("PPOBSERVE_SUPPORT"):
-        found = {name: "equal" if watched.devices else "attached" for name in watched.maps} | dict(watched.refused)
         version = ".".join(map(str, bpftrace.version()))
-        Path(path).with_name("bpftrace.json").write_text(json.dumps({version: found}))
+        Path(path).with_name("bpftrace.json").write_text(json.dumps({version: {**found, **watched.refused}}))
 
 
-@pytest.fixture(params=[TEST_RUNS, *VETH], ids=["test runs", *VETH])
-def device(request: pytest.FixtureRequest, watched: Watched, require: Callable[..., None]) -> str:
-    capability = "veth" if request.param else "frames"
-    require(request.param in watched.devices, "no traffic", capability=capability)
-    return str(request.param)
+def compared(name: str, watched: Watched) -> list[str]:
+    """What traffic a script was compared on. Of live frames nothing stays in flight."""
+    if name in watched.refused:
+        return []
+    return [each for each in watched.traffic if (name, each) != ("page_pool_inflight", "live frames")]
+
+
+@pytest.fixture(params=TRAFFIC)
+def devices(request: pytest.FixtureRequest, watched: Watched, require: Callable[..., None]) -> tuple[str, ...]:
+    require(request.param in watched.traffic, "no such traffic", capability=request.param.split()[-1])
+    return TRAFFIC[request.param]
 
 
 @pytest.fixture
@@ -129,29 +144,42 @@ def kprobes(features: Features, require: Callable[..., None]) -> None:
 
 
 @pytest.mark.usefixtures("kprobes")
-def test_refills_are_the_same(watched: Watched, device: str) -> None:
-    maps, ours = watched.maps["page_pool_refill"], watched.ours(device)
+def test_refills_are_the_same(watched: Watched, devices: tuple[str, ...]) -> None:
+    maps, ours = watched.maps["page_pool_refill"], watched.ours(devices)
     batches, misses = ours["refill_batch_pages"], ours["refill_misses"]
     assert isinstance(batches, Histogram) and isinstance(misses, Mapping)
-    theirs = [value for _, value in cells(maps, "@batch_pages", device)]
+    theirs = [value for _, value in cells(maps, "@batch_pages", devices)]
     assert sum(each["count"] for each in theirs) == batches.count > 0
     assert sum(each["total"] for each in theirs) == batches.sum
-    assert misses_in_histogram(maps, device) == batches.buckets[0]
-    assert summed(maps, "@misses_ring_empty", device) == misses[("ring_empty",)]
-    assert summed(maps, "@misses_numa", device) == misses.get(("numa",), 0)
+    assert misses_in_histogram(maps, devices) == batches.buckets[0]
+    assert summed(maps, "@misses_ring_empty", devices) == misses[("ring_empty",)]
+    assert summed(maps, "@misses_numa", devices) == misses[("numa",)]
 
 
-def misses_in_histogram(maps: Maps, device: str) -> int:
-    ranges = (each for _, histogram in cells(maps, "@batches", device) for each in histogram)
+def misses_in_histogram(maps: Maps, devices: tuple[str, ...]) -> int:
+    ranges = (each for _, histogram in cells(maps, "@batches", devices) for each in histogram)
     return sum(each["count"] for each in ranges if each.get("max") == 0)
 
 
 @pytest.mark.usefixtures("kprobes")
-def test_mismatches_are_the_same(watched: Watched, device: str) -> None:
-    mismatches = watched.ours(device)["numa_mismatch_pages"]
+def test_refills_are_told_apart_by_pool(watched: Watched, require: Callable[..., None]) -> None:
+    require("veth" in watched.traffic, "the kernel's veth has no page_pool", capability="veth")
+    theirs = dict(cells_by_pool(watched.maps["page_pool_refill"]))
+    for id, sample in watched.alive(TRAFFIC["veth"]).items():
+        assert theirs[sample.pool.netdev, id] == total(sample.counters["refill_batch_pages"])
+
+
+def cells_by_pool(maps: Maps) -> Iterator[tuple[tuple[str, str], int]]:
+    for (device, id), value in cells(maps, "@batch_pages", TRAFFIC["veth"]):
+        yield (device, id), value["count"]
+
+
+@pytest.mark.usefixtures("kprobes")
+def test_mismatches_are_the_same(watched: Watched, devices: tuple[str, ...]) -> None:
+    mismatches = watched.ours(devices)["numa_mismatch_pages"]
     assert isinstance(mismatches, Mapping)
     theirs: dict[tuple[str, ...], int] = {}
-    for (page_node, wanted_node, cpu), pages in cells(watched.maps["page_pool_numa"], "@mismatches", device):
+    for (_, page_node, wanted_node, cpu), pages in cells(watched.maps["page_pool_numa"], "@mismatches", devices):
         assert wanted_node == cpu  # guests have a CPU a node, and these pools no node of their own
         theirs[page_node, wanted_node] = theirs.get((page_node, wanted_node), 0) + pages
     assert theirs == {nodes: pages for nodes, pages in mismatches.items() if pages}
@@ -160,30 +188,23 @@ def test_mismatches_are_the_same(watched: Watched, device: str) -> None:
 @pytest.mark.usefixtures("kprobes")
 def test_there_were_mismatches(watched: Watched, features: Features, require: Callable[..., None]) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
-    require(watched.devices, "no traffic", capability="frames")
-    assert summed_over_all(watched.maps["page_pool_numa"]["@mismatches"]) > 0
+    if watched.traffic:
+        assert sum(watched.maps["page_pool_numa"]["@mismatches"].values()) > 0
 
 
-def summed_over_all(cells: Mapping[str, int]) -> int:
-    return sum(cells.values())
-
-
-def test_returns_are_the_same(watched: Watched, device: str) -> None:
-    ours = watched.ours(device)["pages_returned"]
+def test_returns_are_the_same(watched: Watched, devices: tuple[str, ...]) -> None:
+    ours = watched.ours(devices)["pages_returned"]
     assert isinstance(ours, Mapping)
-    theirs = returned(watched.maps["page_pool_returns"], device)
+    theirs = returned(watched.maps["page_pool_returns"], devices)
     assert theirs == {reason: ours.get((reason,), 0) for reason in RETURNS}
     assert sum(theirs.values()) > 0
 
 
 def test_pages_in_flight_are_the_same(watched: Watched, require: Callable[..., None]) -> None:
-    require(set(VETH) <= set(watched.devices), "the kernel's veth has no page_pool", capability="veth")
-    maps = watched.maps["page_pool_inflight"]
-    pools = {each.pool.id: each for each in watched.gained.pools if each.pool.netdev in VETH}
-    known = {id: each for id, each in pools.items() if each.pool.state is not State.ENDED}
-    assert maps["@inflight"] == {id: each.gauges["inflight_pages"] for id, each in known.items()}
-    assert maps["@device"] == {id: each.pool.netdev for id, each in known.items()}
-    zombies = {id: each for id, each in known.items() if each.pool.state is State.DETACHED}
+    require("veth" in watched.traffic, "the kernel's veth has no page_pool", capability="veth")
+    maps, alive = watched.maps["page_pool_inflight"], watched.alive(TRAFFIC["veth"])
+    assert maps["@inflight"] == {id: each.gauges["inflight_pages"] for id, each in alive.items()}
+    assert maps["@device"] == {id: each.pool.netdev for id, each in alive.items()}
+    zombies = {id: each for id, each in alive.items() if each.pool.state is State.DETACHED}
     assert maps["@zombie_pages"] == {id: each.gauges["inflight_pages"] for id, each in zombies.items()}
     assert zombies and maps["@zombie_seconds"].keys() == zombies.keys()
-    assert total(watched.ours("ppv1")["pages_held"]) > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from tests import support
+from tests import bpftrace_page, support
 from tests.vm.conftest import Guests
 
 
@@ -33,3 +33,5 @@ def test_live_tests_pass_under(kernel: str, guests: Guests, figure: Callable[...
     assert passed(results / "junit.xml") > 0
     found = json.loads((results / "support.json").read_text())
     assert support.write(kernel, found), f"what we count on {kernel} has changed: git diff docs/support"
+    compared = json.loads((results / "bpftrace.json").read_text())
+    assert bpftrace_page.write(kernel, compared), f"bpftrace on {kernel}: git diff docs/bpftrace.md"
