@@ -40,6 +40,25 @@ static u64 pp_netdev(u64 pool)
 	return netdev ? netdev : netdev_around(read_u64(pool + PP_DEV));
 }
 
+/* The kernel's own number of a pool; 0 before kernel commit f17c69649c69 ("net: page_pool: id the page pools", 6.8). */
+static u32 pp_id(u64 pool)
+{
+#ifdef PP_USER_ID
+	return read_u32(pool + PP_USER_ID);
+#else
+	return 0;
+#endif
+}
+
+static u32 pp_napi_id(u64 pool)
+{
+#ifdef PP_NAPI
+	return read_u32(read_u64(pool + PP_NAPI) + NAPI_ID);
+#else
+	return 0;
+#endif
+}
+
 /* The bus driver of a device, or the kind of a virtual one ("veth"). */
 static void read_driver(char *to, u64 netdev, u64 device)
 {
@@ -79,12 +98,8 @@ static void identify(struct pool *p, u64 pool)
 	u64 netdev = pp_netdev(pool), device = read_u64(pool + PP_DEV);
 
 	describe(p, pool, netdev, device);
-#ifdef PP_USER_ID		/* kernel commit f17c69649c69 ("net: page_pool: id the page pools", 6.8) */
-	p->id = read_u32(pool + PP_USER_ID);
-#endif
-#ifdef PP_NAPI
-	p->napi_id = read_u32(read_u64(pool + PP_NAPI) + NAPI_ID);
-#endif
+	p->id = pp_id(pool);
+	p->napi_id = pp_napi_id(pool);
 	if (device)
 		read_name(p->device, device + DEVICE_NAME);
 	read_driver(p->driver, netdev, device);

@@ -14,6 +14,7 @@ from ppobserve.errors import PpobserveError
 COMMANDS = {
     "serve": "the daemon: Prometheus metrics over HTTP",
     "top": "what every pool does, once or every few seconds",
+    "trace": "a line an event: mismatches, slow refills, returns, and the life of pools",
     "check": "what can be observed on this kernel, how, and at which cost",
     "bpftrace": "scripts for bpftrace, filled in for this kernel, for who wants no Python on the box",
     "lab": "traffic that exercises a real page_pool on any machine",

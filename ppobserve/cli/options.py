@@ -12,6 +12,11 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level", choices=[level.value for level in Level], help="how much is counted (default: standard)"
     )
+    add_rung_option(parser)
+
+
+def add_rung_option(parser: argparse.ArgumentParser) -> None:
+    """How functions are hooked."""
     parser.add_argument(
         "--rung", choices=[rung.value for rung in Rung], help="use this way to hook functions and no other"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import platform
 import struct
@@ -17,10 +18,10 @@ from ppobserve.errors import HostError
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}.get(platform.machine(), 280)
 
-MAP_CREATE, MAP_LOOKUP_ELEM, PROG_LOAD, PROG_TEST_RUN, PROG_GET_FD_BY_ID = 0, 1, 5, 10, 13
+MAP_CREATE, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROG_LOAD, PROG_TEST_RUN, PROG_GET_FD_BY_ID = 0, 1, 2, 5, 10, 13
 OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, PROG_GET_NEXT_ID, LINK_CREATE, ENABLE_STATS = 15, 17, 11, 28, 32
 TYPE_XDP, TYPE_RAW_TRACEPOINT, TYPE_TRACING = 6, 17, 26
-MAP_TYPE_ARRAY = 2
+MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
 ATTACH_FENTRY, ATTACH_XDP = 24, 37
 TEST_XDP_LIVE_FRAMES = 2
 XDP_FLAGS_DRV_MODE = 4
@@ -118,6 +119,26 @@ def look_up(array: int, value_bytes: int, index: int = 0) -> bytes:
     attr = struct.pack("<IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0)
     bpf(MAP_LOOKUP_ELEM, attr, "cannot read a BPF map")
     return value.raw
+
+
+def update(target: int, key: bytes, value: bytes) -> None:
+    """Set one element of a map."""
+    key_buffer, value_buffer = (
+        ctypes.create_string_buffer(key, len(key)),
+        ctypes.create_string_buffer(value, len(value)),
+    )
+    attr = struct.pack("<IIQQQ", target, 0, ctypes.addressof(key_buffer), ctypes.addressof(value_buffer), 0)
+    bpf(MAP_UPDATE_ELEM, attr, "cannot write a BPF map")
+
+
+def has_ring_buffer() -> bool:
+    """Does this kernel have ring buffers (kernel commit 457f44363a88, "bpf: Implement BPF ring buffer", 5.8)? Tried."""
+    try:
+        attr = struct.pack("<IIII", MAP_TYPE_RINGBUF, 0, 0, mmap.PAGESIZE)
+        os.close(bpf(MAP_CREATE, attr, "cannot create a BPF ring buffer"))
+    except BpfError:
+        return False
+    return True
 
 
 def attach_tracing(program: int) -> int:

@@ -27,6 +27,14 @@ def possible_cpus(path: Path = CPUS) -> int:
         raise KernelFactError(f"cannot read {path / 'possible'}: {error.strerror}", fix="mount /sys") from None
 
 
+def online_cpus(path: Path = CPUS) -> list[int]:
+    """The numbers of the CPUs that run now."""
+    try:
+        return parse_list((path / "online").read_text())
+    except OSError as error:
+        raise KernelFactError(f"cannot read {path / 'online'}: {error.strerror}", fix="mount /sys") from None
+
+
 def possible_nodes(path: Path = NODES) -> int:
     """How many node numbers there can be; 1 on a kernel without CONFIG_NUMA, which has no such folder."""
     try:

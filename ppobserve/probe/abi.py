@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import isqrt
@@ -157,6 +158,11 @@ def assertions(nodes: int) -> str:
         "kept": kept_type(nodes),
         "stats": Stats,
     }
+    return assertions_of(structs)
+
+
+def assertions_of(structs: Mapping[str, type[ctypes.Structure]]) -> str:
+    """The same for these structs, by the names that they have on the kernel side."""
     return "\n".join(line for name, struct in structs.items() for line in _struct_assertions(name, struct)) + "\n"
 
 

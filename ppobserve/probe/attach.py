@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ppobserve.errors import LoaderError, NotObservable
 from ppobserve.kernel import bpf
@@ -85,13 +85,24 @@ def attach(
 
     *seconds* is the loader's limit, *tables* the sizes of the tables: both fit this machine when left out.
     """
+    return climb(
+        features,
+        lambda failed: make_plan(features, level, forced=forced, failed=failed),
+        lambda plan: _load(features, plan, tables or source.tables(features), seconds or patience(features)),
+    )
+
+
+def climb(
+    features: Features, choose: Callable[[Mapping[Rung, str]], Plan], hold: Callable[[Plan], Attached]
+) -> Attached:
+    """Attach by *hold* what *choose* plans, given the rungs that failed and why: down the ladder until one holds."""
     if not features.root:
         raise NotObservable("ppobserve needs root to attach BPF programs", fix="run it with sudo")
     failed: dict[Rung, str] = {}
     while True:
-        plan = make_plan(features, level, forced=forced, failed=failed)
+        plan = choose(failed)
         try:
-            attached = _load(features, plan, tables or source.tables(features), seconds or _patience(features))
+            attached = hold(plan)
         except _RungFailed as error:
             failed[plan.rung] = str(error)
             continue
@@ -182,7 +193,8 @@ _PIECES: Mapping[str, Pieces] = {
 }
 
 
-def _patience(features: Features) -> float:
+def patience(features: Features) -> float:
+    """Seconds that the loader has on this machine."""
     return SECONDS_EMULATED if features.emulated else SECONDS
 
 
@@ -195,8 +207,18 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
         "tables": asdict(tables),
         "maps": [*MAPS, *([AUDIT_MAP] if audits else [])],
         "on_demand": _on_demand(tables, audits=bool(audits)),
-        "attach": sorted((item for hook in plan.hooks for item in pieces(hook, plan)), key=_exits_first),
+        "attach": in_order(plan),
     }
+    return Attached(plan, tables, load(request, seconds), audits=audits)
+
+
+def in_order(plan: Plan) -> list[Item]:
+    """Everything to attach for a plan, in the order in which that may happen."""
+    return sorted((item for hook in plan.hooks for item in pieces(hook, plan)), key=_exits_first)
+
+
+def load(request: Mapping[str, Any], seconds: float) -> dict[str, int]:
+    """The descriptors, by name, that the loader child has for a request. Its refusal moves :func:`climb` on."""
     reply, fds = child.ask(request, seconds)
     if "error" in reply:
         raise _error(reply)
@@ -207,7 +229,7 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
             because="this process may not have that many open files",
             fix="ulimit -n 1024",
         )
-    return Attached(plan, tables, dict(zip(reply["fds"], fds, strict=True)), audits=audits)
+    return dict(zip(reply["fds"], fds, strict=True))
 
 
 def _on_demand(tables: abi.Tables, *, audits: bool) -> list[str]:

@@ -66,7 +66,8 @@ def _bpf_class() -> Any:
 def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
     os.environ["BCC_KERNEL_SOURCE"] = request["shim"]
     programs = _bpf_class()(text=request["text"], cflags=request["cflags"])
-    _fill(programs, request["tables"])
+    if request["tables"]:
+        _fill(programs, request["tables"])
     links = {f"link:{item['function']}:{item['event']}": _attach(programs, item) for item in request["attach"]}
     for name in request["on_demand"]:
         programs.load_func(name, programs.RAW_TRACEPOINT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import ppobserve
@@ -25,9 +25,15 @@ _PACKAGE = Path(ppobserve.__file__).parent
 
 COMMON = ("abi.h", "page_pool.h", "page.h", "identity.h", "table.h")
 BY_RUNG = {
-    Rung.FENTRY: ("refill.h", "refill_fentry.c"),
-    Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
-    Rung.TRACEPOINT: ("returns.h", "return_stack.c"),
+    Rung.FENTRY: ("refilling.h", "refill.h", "refill_fentry.c"),
+    Rung.KPROBE: ("refilling.h", "refill.h", "refill_kprobe.c"),
+    Rung.TRACEPOINT: ("returns.h", "callers.h", "return_stack.c"),
+}
+TRACE = ("abi.h", "page_pool.h", "page.h", "identity.h", "trace.h", "trace_events.h")
+TRACE_BY_RUNG = {
+    Rung.FENTRY: ("refilling.h", "flush.h", "trace_life.c", "trace_return.c", "trace_fentry.c"),
+    Rung.KPROBE: ("refilling.h", "flush.h", "trace_life.c", "trace_return.c", "trace_kprobe.c"),
+    Rung.TRACEPOINT: ("trace_life.c", "callers.h", "trace_stack.c"),
 }
 
 
@@ -52,7 +58,7 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
     """The files of one plan, in the order in which they are compiled."""
     chosen = [*COMMON, *BY_RUNG[plan.rung]]
     if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
-        chosen += ["returns.h", "return_refill.c"]
+        chosen += ["returns.h", "flush.h", "return_refill.c"]
     if plan.has("alloc"):
         chosen += ["alloc.h", f"alloc_{plan.rung.value}.c"]
     if plan.has("fragment"):
@@ -69,9 +75,20 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
 
 def text(plan: Plan, tables: abi.Tables, folder: Path | None = None, *, audits: bool = False) -> str:
     """One translation unit. BCC rewrites map access in the main file only, so files are joined, not included."""
+    return joined(files(plan, audits=audits), abi.assertions(tables.nodes), folder)
+
+
+def trace_files(plan: Plan) -> tuple[str, ...]:
+    """The files of a plan that traces."""
+    teardown = (f"teardown_{plan.rung.value}.c",) if plan.has("teardown") else ()
+    return (*TRACE, *TRACE_BY_RUNG[plan.rung], *teardown)
+
+
+def joined(names: Iterable[str], assertions: str, folder: Path | None = None) -> str:
+    """These files as one, with *assertions* behind them; each has its name for the compiler."""
     folder = folder or bpf_folder()
-    parts = [f'#line 1 "bpf/{name}"\n{(folder / name).read_text()}' for name in files(plan, audits=audits)]
-    return "\n".join([*parts, '#line 1 "assertions of ppobserve/probe/abi.py"', abi.assertions(tables.nodes)])
+    parts = [f'#line 1 "bpf/{name}"\n{(folder / name).read_text()}' for name in names]
+    return "\n".join([*parts, '#line 1 "assertions of ppobserve/probe"', assertions])
 
 
 def tables(features: Features) -> abi.Tables:

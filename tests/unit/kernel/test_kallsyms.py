@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel.kallsyms import addresses, ranges
+from ppobserve.kernel.kallsyms import Symbols, addresses, ranges
 
 REFILL = "page_pool_refill_alloc_cache"
 LISTED = f"""\
@@ -65,3 +65,38 @@ def test_the_first_and_the_last_line_count_too(tmp_path: Path) -> None:
 
 def test_a_kernel_without_kallsyms_lists_nothing(tmp_path: Path) -> None:
     assert ranges(frozenset({REFILL}), tmp_path / "kallsyms") == {}
+
+
+def symbols(tmp_path: Path, text: str = LISTED) -> Symbols:
+    (tmp_path / "kallsyms").write_text(text)
+    return Symbols(tmp_path / "kallsyms")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (0xFFFFFFFF81000231, "page_pool_destroy+0x1"),
+        (0xFFFFFFFF81000230, "page_pool_destroy+0x0"),
+        (0xFFFFFFFF8100022F, f"{REFILL}+0x12f"),
+        (0xFFFFFFFF81000510, "cloned.cold+0x110"),
+        (0xFFFFFFFFC0000012, "in_a_module+0x12 [veth]"),
+        (0xFFFFFFFF81000700, "last+0x100"),
+        (0xFFFFFFFFA0000000, "0xffffffffa0000000"),
+        (0x10, "0x10"),
+    ],
+)
+def test_an_address_is_a_function_and_how_far_into_it(tmp_path: Path, address: int, name: str) -> None:
+    assert symbols(tmp_path).name(address) == name
+
+
+def test_the_table_is_read_once(tmp_path: Path) -> None:
+    named = symbols(tmp_path)
+    assert named.name(0xFFFFFFFF81000231) == "page_pool_destroy+0x1"
+    (tmp_path / "kallsyms").unlink()
+    assert named.name(0xFFFFFFFF81000232) == "page_pool_destroy+0x2"
+
+
+@pytest.mark.parametrize("text", ["", "".join(f"{0:016x} {line[17:]}\n" for line in LISTED.splitlines())])
+def test_where_addresses_are_hidden_they_stay_addresses(tmp_path: Path, text: str) -> None:
+    assert symbols(tmp_path, text).name(0xFFFFFFFF81000231) == "0xffffffff81000231"
+    assert Symbols(tmp_path / "none").name(0x20) == "0x20"

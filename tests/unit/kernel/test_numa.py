@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel.numa import nodes_of_cpus, parse_list, possible_cpus, possible_nodes
+from ppobserve.kernel.numa import nodes_of_cpus, online_cpus, parse_list, possible_cpus, possible_nodes
 
 
 def kernel_list(numbers: list[int]) -> str:
@@ -38,6 +38,13 @@ def test_lists(text: str, numbers: list[int]) -> None:
 def test_there_are_as_many_numbers_as_the_highest_plus_one(tmp_path: Path) -> None:
     (tmp_path / "possible").write_text("0-3,8\n")
     assert (possible_cpus(tmp_path), possible_nodes(tmp_path)) == (9, 9)
+
+
+def test_the_cpus_that_run_are_those_that_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "online").write_text("0-1,3\n")
+    assert online_cpus(tmp_path) == [0, 1, 3]
+    with pytest.raises(KernelFactError, match=r"cannot read .*online"):
+        online_cpus(tmp_path / "none")
 
 
 def test_a_kernel_without_numa_has_one_node(tmp_path: Path) -> None:

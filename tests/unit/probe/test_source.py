@@ -9,36 +9,42 @@ import pytest
 
 from ppobserve.errors import LoaderError
 from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE_RETRY, STATS, UPDATE_NID_FUNCTION
-from ppobserve.model.plan import Level, Rung, make_plan
+from ppobserve.model.plan import Level, Plan, Rung, make_plan
+from ppobserve.model.trace import Kind, Selection, trace_plan
 from ppobserve.probe import source
+from ppobserve.probe.attach import in_order
 from tests.unit.make import KERNEL, kernel, plan
 
 BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h"]
 ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
-    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
-    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
-    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "return_stack.c", "life.c", *ON_DEMAND],
+    (Rung.FENTRY, Level.LEAN): [*BASE, "refilling.h", "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
+    (Rung.KPROBE, Level.LEAN): [*BASE, "refilling.h", "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
+    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "callers.h", "return_stack.c", "life.c", *ON_DEMAND],
     (Rung.FENTRY, Level.STANDARD): [
-        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c",
+        *BASE, "refilling.h", "refill.h", "refill_fentry.c", "returns.h", "flush.h", "return_refill.c",
         "create_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.STANDARD): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c",
+        *BASE, "refilling.h", "refill.h", "refill_kprobe.c", "returns.h", "flush.h", "return_refill.c",
         "create_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
     ],
-    (Rung.TRACEPOINT, Level.STANDARD): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
+    (Rung.TRACEPOINT, Level.STANDARD): [
+        *BASE, "returns.h", "callers.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND,
+    ],
     (Rung.FENTRY, Level.FULL): [
-        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c", "alloc.h", "alloc_fentry.c",
+        *BASE, "refilling.h", "refill.h", "refill_fentry.c", "returns.h", "flush.h", "return_refill.c",
+        "alloc.h", "alloc_fentry.c",
         "fragment.h", "fragment_fentry.c", "create_fentry.c", "teardown.h", "teardown_fentry.c",
         "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.FULL): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c", "alloc.h", "alloc_kprobe.c",
+        *BASE, "refilling.h", "refill.h", "refill_kprobe.c", "returns.h", "flush.h", "return_refill.c",
+        "alloc.h", "alloc_kprobe.c",
         "fragment.h", "fragment_kprobe.c", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
         "life.c", "nid.c", *ON_DEMAND,
     ],
-    (Rung.TRACEPOINT, Level.FULL): [*BASE, "returns.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
+    (Rung.TRACEPOINT, Level.FULL): [*BASE, "returns.h", "callers.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
 }  # fmt: skip
 
 BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
@@ -91,6 +97,45 @@ def test_every_name_that_the_c_takes_from_outside_is_defined(rung: Rung, level: 
     defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
     assert taken - set(defined) == set()
     assert bool(made) is (rung is Rung.TRACEPOINT)
+
+
+def trace_text(rung: Rung, *kinds: Kind) -> str:
+    return source.joined(source.trace_files(traced(rung, *kinds)), "")
+
+
+def traced(rung: Rung, *kinds: Kind) -> Plan:
+    return trace_plan(plan(Level.STANDARD, rung), Selection(frozenset(kinds))).plan
+
+
+TRACE_CHOICES = {"EVENTS", "LIMIT", "STACK", "RING_PAGES", "PAGE_SIZE"}
+
+
+@pytest.mark.parametrize("rung", Rung)
+def test_a_trace_takes_nothing_from_outside_that_is_not_defined(rung: Rung) -> None:
+    c = trace_text(rung, *Kind)
+    made, arguments = glued(c)
+    taken = {name for name in constants(c) - provided(c) - arguments if not BCC.match(name)} | made
+    defined = source.defines(KERNEL, traced(rung, *Kind), source.tables(KERNEL))
+    assert taken - set(defined) - TRACE_CHOICES == set()
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY, Rung.KPROBE])
+def test_a_trace_of_mismatches_alone_leaves_the_end_of_pools_out(rung: Rung) -> None:
+    assert f"teardown_{rung.value}.c" in source.trace_files(traced(rung, Kind.RETURN))
+    assert f"teardown_{rung.value}.c" not in source.trace_files(traced(rung, Kind.MISMATCH))
+    defined = source.defines(KERNEL, traced(rung, Kind.MISMATCH), source.tables(KERNEL))
+    assert "REFILL_FUNCTION" in defined
+    assert not {"SLOW_FUNCTION", "CREATE_FUNCTION"} & set(defined)
+
+
+@pytest.mark.parametrize("rung", Rung)
+def test_everything_that_a_trace_attaches_is_in_its_c(rung: Rung) -> None:
+    c = trace_text(rung, *Kind)
+    for item in in_order(traced(rung, *Kind)):
+        function = item["function"]
+        if function.startswith(("kfunc__", "kretfunc__")):
+            continue  # made by BCC's macros from the hooked function's name
+        assert f"int {function}(" in c, function
 
 
 def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:

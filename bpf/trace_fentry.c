@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* What is traced by BPF trampoline: as much of it as the events asked for need. */
+
+struct page_pool;
+
+#ifdef REFILL_FUNCTION
+KFUNC_PROBE(REFILL_FUNCTION, struct page_pool *pool)
+{
+	begin_refill((u64)pool);
+	return 0;
+}
+
+KRETFUNC_PROBE(REFILL_FUNCTION, struct page_pool *pool, u64 page)
+{
+	end_refill();
+	return 0;
+}
+#endif
+
+#ifdef SLOW_FUNCTION
+KRETFUNC_PROBE(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
+{
+	if (page)
+		tell_slow(ctx, (u64)pool, page, pp_cache_count((u64)pool) + 1);
+	return 0;
+}
+#endif
+
+#ifdef CREATE_FUNCTION
+#ifdef CREATE_PERCPU
+KRETFUNC_PROBE(CREATE_FUNCTION, u64 parameters, u64 cpu, u64 pool)
+#else
+KRETFUNC_PROBE(CREATE_FUNCTION, u64 parameters, u64 pool)
+#endif
+{
+	if (!is_error(pool))
+		tell_create(ctx, pool);
+	return 0;
+}
+#endif

@@ -1,0 +1,224 @@
+"""Traced events against the counters of a source that watches the same traffic, on every rung, from either buffer."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ppobserve.kernel import bpf
+from ppobserve.lab.frames import run_frames
+from ppobserve.lab.veth import VethLab
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Rung
+from ppobserve.model.series import total
+from ppobserve.model.snapshot import Snapshot, delta
+from ppobserve.model.trace import Event, Kind, Selection
+from ppobserve.probe.tracing import Tracer
+from tests.live.conftest import Start, eventually
+from tests.live.traffic import moving_frames
+
+FRAMES = 1009
+MEGABYTE = 1_000_003
+EVERYTHING = Selection(limit=0, stack=True)
+# An emulated CPU compiles for ten seconds, and the buffers are the same on every rung.
+OVERFLOWING = [True] if os.environ.get("PPOBSERVE_GUEST") else [True, False]
+
+Trace = Callable[[Rung], Tracer]
+
+
+@contextmanager
+def tracing(features: Features, selection: Selection, ring: bool | None = None) -> Iterator[Tracer]:
+    tracer = Tracer.start(features, selection, ring=ring)
+    try:
+        yield tracer
+    finally:
+        tracer.close()
+
+
+@pytest.fixture(scope="module")
+def trace(features: Features) -> Iterator[Trace]:
+    """A trace of everything, stacks too, by a rung; what had been sent before is gone."""
+    started: dict[Rung, Tracer] = {}
+
+    def begin(rung: Rung) -> Tracer:
+        if rung not in started:
+            started[rung] = Tracer.start(features, EVERYTHING, rung=rung)
+        started[rung].read()
+        return started[rung]
+
+    yield begin
+    for tracer in started.values():
+        tracer.close()
+
+
+def deviceless(snapshot: Snapshot) -> dict[str, int]:
+    """What the pools of test runs counted, in the words of events."""
+    found: Counter[str] = Counter()
+    for sample in snapshot.pools:
+        if not sample.pool.ifindex:
+            found["slow"] += total(sample.counters["slow_refills"])
+            found.update({reason: pages for (reason,), pages in sample.counters["pages_returned"].items()})
+    return dict(+found)
+
+
+def same_as_counted(events: list[Event], gained: Snapshot, rung: Rung, pools: int) -> None:
+    """Events of test runs are, to the event, what was counted of them."""
+    seen = Counter(event.reason or event.kind.value for event in events)
+    life = {kind.value: seen.pop(kind.value, 0) for kind in (Kind.CREATE, Kind.DESTROY, Kind.UPDATE_NID)}
+    assert dict(seen) == deviceless(gained)
+    assert life == {"create": 0 if rung is Rung.TRACEPOINT else pools, "destroy": pools, "update_nid": 0}
+    assert len({event.pool for event in events}) == pools
+
+
+def without_device(tracer: Tracer) -> list[Event]:
+    events = tracer.read()
+    assert tracer.dropped().total == 0
+    return [event for event in events if not event.ifindex]
+
+
+def test_every_hook_of_every_event_attaches(trace: Trace, rung: Rung) -> None:
+    tracer = trace(rung)
+    assert all(tracer.hooks_attached().values())
+    assert tracer.ring
+    assert set(tracer.what.unseen) == ({Kind.CREATE} if rung is Rung.TRACEPOINT else set())
+
+
+@pytest.mark.usefixtures("frames")
+def test_events_equal_the_counters(trace: Trace, start: Start, rung: Rung) -> None:
+    source, tracer = start(Level.STANDARD, rung), trace(rung)
+    before = source.read()
+    run_frames(FRAMES, cpu=0, per_pool=FRAMES)
+    run_frames(64 * 3, cpu=0, per_pool=64)
+    events = without_device(tracer)
+    same_as_counted(events, delta(source.read(), before), rung, pools=4)
+    assert events == sorted(events, key=lambda event: event.time_ns)
+    assert abs(events[-1].time_ns / 1e9 - time.time()) < 60
+    assert {event.cpu for event in events} == {0}
+
+
+@pytest.mark.usefixtures("frames")
+def test_a_stack_ends_in_the_system_call_that_made_the_frames(trace: Trace, rung: Rung) -> None:
+    tracer = trace(rung)
+    run_frames(FRAMES, cpu=0, per_pool=FRAMES)
+    (event,) = (event for event in without_device(tracer) if event.kind is Kind.DESTROY)
+    names = [name.partition("+")[0] for name in event.stack]
+    assert any("test_run_xdp" in name for name in names)
+    assert names.index("page_pool_destroy") < names.index("__sys_bpf")
+
+
+@pytest.mark.usefixtures("frames")
+def test_a_perf_buffer_for_each_cpu_tells_the_same(features: Features, start: Start) -> None:
+    """What kernels before 5.8 have."""
+    source = start()
+    with tracing(features, Selection(limit=0), ring=False) as tracer:
+        assert not tracer.ring
+        before = source.read()
+        moving_frames(features, 20_011)
+        events = without_device(tracer)
+        same_as_counted(events, delta(source.read(), before), tracer.what.plan.rung, pools=1)
+
+
+@pytest.mark.usefixtures("frames")
+def test_mismatches_of_moving_frames_equal_the_counters(
+    trace: Trace, features: Features, start: Start, rung: Rung, require: Callable[..., None]
+) -> None:
+    require(features.nodes > 1, "one NUMA node", capability="numa")
+    source, tracer = start(Level.STANDARD, rung), trace(rung)
+    before = source.read()
+    moving_frames(features, 20_011)
+    events = without_device(tracer)
+    same_as_counted(events, delta(source.read(), before), rung, pools=1)
+    assert {(event.page_node, event.wanted_node) for event in events if event.kind is Kind.MISMATCH} >= {(0, 1)}
+
+
+@pytest.mark.usefixtures("veth")
+def test_mismatches_equal_the_counters_node_by_node(
+    trace: Trace, features: Features, start: Start, rung: Rung, require: Callable[..., None]
+) -> None:
+    require(features.nodes > 1, "one NUMA node", capability="numa")
+    source, tracer = start(Level.STANDARD, rung), trace(rung)
+    with VethLab(receiver_cpu=0) as lab:
+        mine = {(end.netns, end.ifindex) for end in (lab.sender, lab.receiver)}
+        before = source.read()
+        for cpu in (0, 1, 0, 1):
+            lab.send(MEGABYTE, cpu=cpu)
+        after, events = source.read(), tracer.read()
+    assert tracer.dropped().total == 0
+    cells: Counter[tuple[str, ...]] = Counter()
+    for sample in delta(after, before).pools:
+        if (sample.pool.netns, sample.pool.ifindex) in mine:
+            cells.update(sample.counters["numa_mismatch_pages"])
+    mismatches = [e for e in events if e.kind is Kind.MISMATCH and (e.netns, e.ifindex) in mine]
+    assert Counter((str(event.page_node), str(event.wanted_node)) for event in mismatches) == +cells
+    assert set(+cells) == {("0", "1"), ("1", "0")}
+    assert {event.node for event in mismatches} == {0, 1}
+
+
+@pytest.mark.usefixtures("frames")
+def test_filters_let_through_what_is_asked_for_and_nothing_else(features: Features) -> None:
+    """Pools of a veth pair, where the kernel's have any, and of frames: only the frames' are asked for, and not all."""
+    last = features.nodes - 1
+    asked = [
+        Selection(frozenset({Kind.SLOW, Kind.DESTROY}), netdevs=frozenset({"", "no such"}), limit=0),
+        Selection(frozenset({Kind.SLOW}), nodes=frozenset({last, 1023}), limit=0),
+    ]
+    tracers = [Tracer.start(features, selection) for selection in asked]
+    try:
+        for cpu in range(features.nodes):
+            run_frames(64, cpu=cpu)
+        with VethLab(receiver_cpu=0) as lab:
+            lab.send(MEGABYTE, cpu=0)
+        of_frames, of_node = (tracer.read() for tracer in tracers)
+    finally:
+        for tracer in tracers:
+            tracer.close()
+    assert {event.netdev for event in of_frames} == {""}
+    kinds = Counter(event.kind for event in of_frames if not event.ifindex)
+    assert kinds == {Kind.SLOW: features.nodes, Kind.DESTROY: features.nodes}
+    assert {event.kind for event in of_node} == {Kind.SLOW}
+    assert all(last in (event.node, event.page_node, event.wanted_node) for event in of_node)
+    assert len([event for event in of_node if not event.ifindex]) == 1
+
+
+@pytest.mark.usefixtures("frames")
+def test_shown_and_dropped_is_all(features: Features, start: Start) -> None:
+    """One CPU takes *limit* events in each of its seconds, and counts the rest."""
+    source, limit = start(), 37
+    asked = Selection(frozenset({Kind.RETURN}), netdevs=frozenset({""}), limit=limit)
+    with tracing(features, asked) as tracer:
+        before, began = source.read(), time.monotonic()
+        for _ in range(3):
+            run_frames(FRAMES, cpu=0, per_pool=FRAMES)
+        seconds = time.monotonic() - began
+        tracer.stop()
+        events, dropped = tracer.read(), tracer.dropped()
+    gained = deviceless(delta(source.read(), before))
+    assert len(events) + dropped.limited == sum(gained.values()) - gained["slow"]
+    assert dropped.lost == 0 < dropped.limited
+    assert limit <= len(events) <= limit * (int(seconds) + 2)
+
+
+@pytest.mark.usefixtures("frames")
+@pytest.mark.parametrize("ring", OVERFLOWING, ids=lambda ring: "ring" if ring else "perf")
+def test_what_finds_the_buffer_full_is_counted_and_nothing_stays_attached(
+    features: Features, start: Start, ring: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppobserve.probe.tracing.RING_BYTES", 4096)
+    monkeypatch.setattr("ppobserve.probe.tracing.PERF_BYTES", 4096)
+    source, programs = start(), bpf.program_ids()
+    asked = Selection(frozenset({Kind.RETURN}), netdevs=frozenset({""}), limit=0)
+    with tracing(features, asked, ring=ring) as tracer:
+        assert bpf.program_ids() - programs
+        before = source.read()
+        run_frames(64 * 7, cpu=0, per_pool=64)
+        tracer.stop()
+        events, dropped = tracer.read(), tracer.dropped()
+    gained = deviceless(delta(source.read(), before))
+    assert len(events) + dropped.lost == sum(gained.values()) - gained["slow"] == 64 * 7
+    assert dropped.lost > len(events) > 0 == dropped.limited
+    assert eventually(lambda: not bpf.program_ids() - programs, 10)
