@@ -1,0 +1,54 @@
+"""``ppobserve pools``: every pool there is, once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from ppobserve.cli import options
+from ppobserve.cli.lab import duration
+from ppobserve.model.inventory import inventory, inventory_document
+from ppobserve.model.plan import Level
+from ppobserve.model.snapshot import Snapshot
+from ppobserve.source.live import Live
+from ppobserve.ui.pools import table
+
+SECONDS = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How to show them, and how long to look."""
+    parser.add_argument("-w", "--wide", action="store_true", help="more columns, and none of them clipped")
+    parser.add_argument("--json", action="store_true", help="one JSON document; what is not known is null")
+    parser.add_argument(
+        "--seconds",
+        type=duration,
+        default=SECONDS,
+        metavar="S",
+        help=f"how long to look for pools that the kernel does not list (default: {SECONDS:.0f})",
+    )
+    options.add_rung_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, print every pool, detach."""
+    snapshot = look(args)
+    if args.json:
+        print(json.dumps(inventory_document(snapshot)))
+    else:
+        print(table(inventory(snapshot), snapshot.plan, wide=args.wide))
+    return 0
+
+
+def look(args: argparse.Namespace) -> Snapshot:
+    """All pools. Those that the kernel doesn't list are seen when someone uses them, so that takes a while."""
+    live = Live.start(Level.LEAN, options.rung(args))
+    try:
+        for each in live.log:
+            print(f"ppobserve: {each}", file=sys.stderr)
+        time.sleep(args.seconds)
+        return live.read()
+    finally:
+        live.close()
