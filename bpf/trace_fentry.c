@@ -3,14 +3,17 @@
 
 struct page_pool;
 
+#define ENTRY(function, args...) KFUNC_PROBE(function, args)
+#define EXIT(function, args...) KRETFUNC_PROBE(function, args)
+
 #ifdef REFILL_FUNCTION
-KFUNC_PROBE(REFILL_FUNCTION, struct page_pool *pool)
+ENTRY(REFILL_FUNCTION, struct page_pool *pool)
 {
 	begin_refill((u64)pool);
 	return 0;
 }
 
-KRETFUNC_PROBE(REFILL_FUNCTION, struct page_pool *pool, u64 page)
+EXIT(REFILL_FUNCTION, struct page_pool *pool, u64 page)
 {
 	end_refill();
 	return 0;
@@ -18,7 +21,7 @@ KRETFUNC_PROBE(REFILL_FUNCTION, struct page_pool *pool, u64 page)
 #endif
 
 #ifdef SLOW_FUNCTION
-KRETFUNC_PROBE(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
+EXIT(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
 {
 	if (page)
 		tell_slow(ctx, (u64)pool, page, pp_cache_count((u64)pool) + 1);
@@ -28,9 +31,9 @@ KRETFUNC_PROBE(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
 
 #ifdef CREATE_FUNCTION
 #ifdef CREATE_PERCPU
-KRETFUNC_PROBE(CREATE_FUNCTION, u64 parameters, u64 cpu, u64 pool)
+EXIT(CREATE_FUNCTION, u64 parameters, u64 cpu, u64 pool)
 #else
-KRETFUNC_PROBE(CREATE_FUNCTION, u64 parameters, u64 pool)
+EXIT(CREATE_FUNCTION, u64 parameters, u64 pool)
 #endif
 {
 	if (!is_error(pool))

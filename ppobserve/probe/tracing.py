@@ -31,7 +31,7 @@ class Tracer:
 
     def __init__(self, attached: Attached, selection: Selection, what: TracePlan, *, ring: bool) -> None:
         self.what, self.log = what, attached.log
-        self._attached = attached
+        self.attached = attached
         tallies = ctypes.sizeof(events.Tally) * attached.tables.cpus
         self._tallies = mmap.mmap(
             attached.map("tallies"), -(-tallies // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ
@@ -72,7 +72,7 @@ class Tracer:
 
     def hooks_attached(self) -> dict[str, bool]:
         """Every hook of the plan: is each of its programs still attached?"""
-        return self._attached.hooks_attached()
+        return self.attached.hooks_attached()
 
     def read(self) -> list[Event]:
         """What has happened since the last call, oldest first."""
@@ -82,13 +82,13 @@ class Tracer:
     def dropped(self) -> Dropped:
         """Events that were wanted and not sent, since the start."""
         size = ctypes.sizeof(events.Tally)
-        cpus = range(self._attached.tables.cpus)
+        cpus = range(self.attached.tables.cpus)
         tallies = [events.Tally.from_buffer_copy(self._tallies, cpu * size) for cpu in cpus]
         return Dropped(sum(tally.limited for tally in tallies), sum(tally.lost for tally in tallies))
 
     def stop(self) -> None:
         """Detach everything. What has been sent by then can still be read."""
-        self._attached.close()
+        self.attached.close()
 
     def close(self) -> None:
         """Let go of everything; twice is harmless."""
@@ -106,7 +106,7 @@ class Tracer:
                 raise ReadError(f"cannot open a perf buffer on CPU {cpu}: {error.strerror}") from None
             self._perf_fds.append(fd)
             buffers.append(PerfBuffer.mapped(fd, PERF_BYTES))
-            bpf.update(self._attached.map("events"), _u32(cpu), _u32(fd))
+            bpf.update(self.attached.map("events"), _u32(cpu), _u32(fd))
         return buffers
 
 
