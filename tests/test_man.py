@@ -11,6 +11,7 @@ import pytest
 
 from ppobserve.cli.main import COMMANDS
 from scripts import man_pages
+from tests.test_surface import metric_called, named_in
 
 NAMES = ["ppobserve", *(f"ppobserve-{command}" for command in COMMANDS)]
 DEMANDED = ["DESCRIPTION", "OVERHEAD", "CAVEATS", "EXAMPLES"]
@@ -44,6 +45,11 @@ def test_every_option_is_on_its_page() -> None:
 def shown(page: Path) -> str:
     """The words of a page, its roff undone as far as options go."""
     return page.read_text().replace("\\-", "-")
+
+
+def test_every_metric_that_a_page_names_exists() -> None:
+    for path in man_pages.FOLDER.glob("*.md"):
+        assert all(metric_called(name) for name, _ in named_in(path.read_text())), path.name
 
 
 LINTERS = {"mandoc": ["-T", "lint", "-W", "warning"], "groff": ["-man", "-ww", "-z", "-Tutf8"]}
