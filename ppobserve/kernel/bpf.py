@@ -10,6 +10,7 @@ import errno
 import mmap
 import os
 import platform
+import resource
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,9 +51,26 @@ def bpf(command: int, attr: bytes, what: str) -> int:
     """One bpf(2) call. *attr* is ``union bpf_attr`` from its start; the rest is zero. Returns the fd or 0."""
     buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
     result = _libc.syscall(SYS_BPF, command, buffer, _ATTR_BYTES)
+    if result < 0 and ctypes.get_errno() == errno.EPERM and command in (MAP_CREATE, PROG_LOAD) and _lift_limit():
+        result = _libc.syscall(SYS_BPF, command, buffer, _ATTR_BYTES)
     if result < 0:
         raise BpfError(what, ctypes.get_errno())
     return int(result)
+
+
+def _lift_limit() -> bool:
+    """Let this process lock memory without limit; was there a limit?
+
+    Maps and programs of all of a user's processes counted as locked, and 64 KiB were soon full, before kernel commit
+    3ac1f01b43b6 ("bpf: Eliminate rlimit-based memory accounting for bpf progs", 5.11).
+    """
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY:
+        return False
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def instruction(code: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 0) -> bytes:
