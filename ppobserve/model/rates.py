@@ -1,16 +1,19 @@
-"""What one pool did a second, between two snapshots: the row that ``top`` shows."""
+"""What pools did a second, between two snapshots: the rows that ``top`` shows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ppobserve.model.group import Grouping, grouped, wanted_node
+from ppobserve.model.plan import Plan
 from ppobserve.model.series import Counter, Histogram, total
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta
 
 
 @dataclass(frozen=True)
 class Row:
-    """Rates of one pool, a second each; None where the plan doesn't count it."""
+    """Rates of one pool, or of several added up, a second each; None where the plan doesn't count it."""
 
     pool: Pool
     refills: float | None
@@ -20,39 +23,137 @@ class Row:
     slow: float | None
     returned: float | None
     inflight: int | None
-    """Pages, not a rate."""
+    """Pages, not a rate; so are cache, ring and remote."""
+    misses: float | None = None
+    held: float | None = None
+    cache: int | None = None
+    ring: int | None = None
+    remote: int | None = None
+    """Pages on another node than the consumer's; None where nobody looked, as on a host of one node."""
+    node: int = -1
+    """Where the pool wants its pages; -1: not known."""
+    members: tuple[tuple[str, ...], ...] = ()
+    """Keys of the pools that were added up; empty for a row of one pool."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Tells this row from any other at another moment."""
+        return self.pool.key
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The time between two snapshots."""
+
+    new: Snapshot
+    gained: Snapshot
+    """*new*, with counters that say what each pool gained."""
+    seconds: float
+    broken: str = ""
+    """Why there are no rates; empty when there are."""
+
+
+def between(new: Snapshot, old: Snapshot) -> Interval:
+    """What happened from *old* to *new*; nothing, where the two can't be compared."""
+    broken = incomparable(new, old)
+    return Interval(new, delta(new, new if broken else old), max(new.time - old.time, 1e-9), broken)
+
+
+def incomparable(new: Snapshot, old: Snapshot) -> str:
+    """Why the difference of two snapshots tells nothing, as a sentence without its dot; empty when it does."""
+    if new.time < old.time:
+        return f"the clock went back by {old.time - new.time:.3g} s"
+    if "" not in (new.host, old.host) and (new.host, new.kernel) != (old.host, old.kernel):
+        return f"this is another host: {new.host}, {new.kernel}"
+    if (new.plan.level, new.plan.rung) != (old.plan.level, old.plan.rung):
+        return f"counting goes on at level {new.plan.level.value} by {new.plan.rung.value}"
+    now = new.counters()
+    if any(total(now.get(name)) < total(counter) for name, counter in old.counters().items()):
+        return "counting began anew"
+    return ""
 
 
 def rows(new: Snapshot, old: Snapshot) -> tuple[Row, ...]:
     """A row for each pool, busiest first; ended pools only where one ended or was busy meanwhile."""
-    seconds = max(new.time - old.time, 1e-9)
-    made = [(sample, _row(sample, seconds)) for sample in delta(new, old).pools]
-    shown = [row for sample, row in made if sample.pool.state is not State.ENDED or _activity(sample)]
-    return tuple(sorted(shown, key=_busyness, reverse=True))
+    return pool_rows(between(new, old))
 
 
-def _row(gained: PoolSample, seconds: float) -> Row:
-    batches = gained.counters.get("refill_batch_pages")
-    inflight = gained.gauges.get("inflight_pages")
+def pool_rows(interval: Interval) -> tuple[Row, ...]:
+    """A row for each pool, busiest first; ended pools only where one ended or was busy meanwhile."""
+    shown = (each for each in interval.gained.pools if each.pool.state is not State.ENDED or _activity(each))
+    return busiest_first(_row(each, interval) for each in shown)
+
+
+def group_rows(interval: Interval, members: Iterable[tuple[str, ...]], grouping: Grouping) -> tuple[Row, ...]:
+    """The pools that have one of these keys, added up, busiest group first."""
+    wanted = frozenset(members)
+    groups = grouped((each for each in interval.gained.pools if each.pool.key in wanted), grouping)
+    return busiest_first(_row(group.sample, interval, group.members) for group in groups)
+
+
+def busiest_first(made: Iterable[Row]) -> tuple[Row, ...]:
+    """Mismatches are what one looks for, then activity."""
+    return tuple(sorted(made, key=busyness, reverse=True))
+
+
+def busyness(row: Row) -> tuple[float, float]:
+    """Sorts rows: the higher, the busier."""
+    return row.mismatches or 0.0, sum(filter(None, (row.refills, row.slow, row.returned)))
+
+
+# Events that make a hook's program run, by the counter that counts them; the rest come once in the life of a pool.
+_RUNS = {
+    "refill": "refill_batch_pages",
+    "alloc": "allocs",
+    "slow": "slow_refills",
+    "hold": "pages_held",
+    "return": "pages_returned",
+    "update_nid": "nid_updates",
+}
+
+
+def expected_cost(interval: Interval) -> float | None:
+    """CPU seconds a second that the programs took, by what their events are expected to cost; None: no rates."""
+    if interval.broken:
+        return None
+    gained = interval.gained.counters()
+    spent = (_nanoseconds(interval.new.plan, hook, gained.get(counter)) for hook, counter in _RUNS.items())
+    return sum(spent) / interval.seconds / 1e9
+
+
+def _nanoseconds(plan: Plan, hook: str, events: Counter | None) -> int:
+    return sum(each.cost_ns for each in plan.hooks if each.name == hook) * total(events)
+
+
+def _row(gained: PoolSample, interval: Interval, members: tuple[tuple[str, ...], ...] = ()) -> Row:
+    seconds = None if interval.broken else interval.seconds
+    counters, gauges = gained.counters, gained.gauges
+    batches = counters.get("refill_batch_pages")
     return Row(
         pool=gained.pool,
         refills=_rate(batches, seconds),
         pages_per_batch=batches.mean if isinstance(batches, Histogram) and batches.count else None,
-        mismatches=_rate(gained.counters.get("numa_mismatch_pages"), seconds),
-        slow=_rate(gained.counters.get("slow_refills"), seconds),
-        returned=_rate(gained.counters.get("pages_returned"), seconds),
-        inflight=None if inflight is None else int(inflight),
+        mismatches=_rate(counters.get("numa_mismatch_pages"), seconds),
+        slow=_rate(counters.get("slow_refills"), seconds),
+        returned=_rate(counters.get("pages_returned"), seconds),
+        inflight=_pages(gauges.get("inflight_pages")),
+        misses=_rate(counters.get("refill_misses"), seconds),
+        held=_rate(counters.get("pages_held"), seconds),
+        cache=_pages(gauges.get("cache_pages")),
+        ring=_pages(gauges.get("ring_pages")),
+        remote=sum(gained.remote.values()) if gained.remote else None,
+        node=wanted_node(gained),
+        members=members,
     )
 
 
-def _rate(gained: Counter | None, seconds: float) -> float | None:
-    return None if gained is None else total(gained) / seconds
+def _rate(gained: Counter | None, seconds: float | None) -> float | None:
+    return None if gained is None or seconds is None else total(gained) / seconds
+
+
+def _pages(gauge: float | None) -> int | None:
+    return None if gauge is None else int(gauge)
 
 
 def _activity(gained: PoolSample) -> int:
     return sum(map(total, gained.counters.values()))
-
-
-def _busyness(row: Row) -> tuple[float, float]:
-    """Mismatches are what one looks for, then activity."""
-    return row.mismatches or 0.0, sum(filter(None, (row.refills, row.slow, row.returned)))
