@@ -9,6 +9,7 @@ PpobserveError
     ├── KernelFactError   a fact of the kernel could not be read
     ├── LoaderError       the BCC child failed, crashed or hung
     ├── ReadError         attached counters could not be read
+    ├── RemoteError       a daemon could not be asked, or its answer is none
     ├── ListenError       the daemon's address could not be taken
     └── LabError          traffic could not be made
 """
@@ -61,6 +62,10 @@ class LoaderError(HostError):
 
 class ReadError(HostError):
     """The attached programs are there, but their counters could not be read."""
+
+
+class RemoteError(HostError):
+    """The daemon that was asked is down, slow, of another version, or no ppobserve."""
 
 
 class ListenError(HostError):

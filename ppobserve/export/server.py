@@ -1,7 +1,8 @@
-"""The daemon's HTTP side: /metrics, /healthz and the host's own page."""
+"""The daemon's HTTP side: /metrics, /snapshot, /healthz and the host's own page."""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from ppobserve.errors import HostError, ListenError
 from ppobserve.export.collector import PoolCollector, Watched
 from ppobserve.export.page import HEADERS, View, page
 from ppobserve.model.config import Config
+from ppobserve.model.document import to_document
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.history import History
 from ppobserve.model.snapshot import Snapshot
@@ -126,7 +128,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Route by path; the query string is left to no one."""
-        route = {"/metrics": self._metrics, "/healthz": self._healthz, "/": self._page}.get(self.path.partition("?")[0])
+        route = {
+            "/metrics": self._metrics,
+            "/snapshot": self._snapshot,
+            "/healthz": self._healthz,
+            "/": self._page,
+        }.get(self.path.partition("?")[0])
         try:
             if route:
                 route()
@@ -141,6 +148,10 @@ class Handler(BaseHTTPRequestHandler):
     def _metrics(self) -> None:
         encode, content_type = choose_encoder(self.headers.get("Accept", ""))
         self._answer(200, content_type, encode(self.server.registry))
+
+    def _snapshot(self) -> None:
+        document = json.dumps(to_document(self.server.health.read()), separators=(",", ":"))
+        self._answer(200, "application/json", document.encode())
 
     def _healthz(self) -> None:
         problems = self.server.health.problems()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import json
 import re
 import socket
 import threading
@@ -16,9 +17,10 @@ import pytest
 from ppobserve.errors import ListenError, ReadError
 from ppobserve.export import server
 from ppobserve.export.server import Server
+from ppobserve.model.document import from_document
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.snapshot import Pool, PoolSample
-from tests.unit.export.samples import Source
+from tests.unit.export.samples import Source, moment
 from tests.unit.make import snapshot
 
 Start = Callable[..., tuple[str, int]]
@@ -66,6 +68,15 @@ def test_openmetrics_for_who_asks(start: Start) -> None:
 
 def test_a_query_string_is_ignored(start: Start) -> None:
     assert get(start(Source()), "/metrics?debug=1")[0] == 200
+
+
+def test_a_snapshot_is_the_document_of_one_read(start: Start) -> None:
+    source = Source()
+    status, kind, body = get(start(source), "/snapshot")
+    assert (status, kind, source.reads) == (200, "application/json", 1)
+    assert from_document(json.loads(body)) == moment()
+    source.failure = ReadError("cannot read")
+    assert get(start(source), "/snapshot") == (500, server.TEXT, "cannot read\n")
 
 
 def test_healthy(start: Start) -> None:

@@ -1,0 +1,79 @@
+"""One word for where snapshots come from: ``live``, the address of a daemon, or a recording."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppobserve.errors import HostError
+from ppobserve.model.plan import Level, Rung
+from ppobserve.source.base import Source
+
+# Each kind is imported when it is asked for: a look at another host needs no BPF, and a daemon no HTTP client.
+
+LIVE = "live"
+DAEMONS = ("http://127.0.0.1:10817", "http://[::1]:10817")
+"""Where a daemon of this host is looked for."""
+_PATIENCE = 1.0
+"""Seconds that it may take; it is asked before anything else is done."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is asked of a source that has to be attached first."""
+
+    level: Level | None = None
+    rung: Rung | None = None
+
+    @property
+    def is_particular(self) -> bool:
+        """Does someone want it in a way of their own?"""
+        return self.level is not None or self.rung is not None
+
+
+def open_source(text: str, opening: Opening | None = None, say: Callable[[str], None] = lambda _: None) -> Source:
+    """The source that *text* names: ``live``, ``http://…``, or the path of a recording. What is worth knowing about
+    how it went is told to *say*. UsageError for what is none of them, HostError when it can't be had.
+
+    ``live`` is the daemon of this host where one runs, so that nothing is attached twice, unless a level or a rung is
+    asked for.
+    """
+    opening = opening or Opening()
+    if text == LIVE:
+        return _live(opening, say)
+    if "://" in text:
+        from ppobserve.source.remote import Remote
+
+        return Remote(text)
+    from ppobserve.source.recorded import open_recording
+
+    return open_recording(Path(text))
+
+
+def _live(opening: Opening, say: Callable[[str], None]) -> Source:
+    if not opening.is_particular and (daemon := local_daemon()):
+        url, source = daemon
+        say(f"reading the daemon at {url}; --level and --rung attach anew")
+        return source
+    from ppobserve.source.live import Live
+
+    live = Live.start(opening.level or Level.STANDARD, opening.rung)
+    for line in live.log:
+        say(line)
+    return live
+
+
+def local_daemon() -> tuple[str, Source] | None:
+    """The daemon of this very host, if one answers: not that of another at the end of a forwarded port."""
+    from ppobserve.source.remote import Remote
+
+    for url in DAEMONS:
+        try:
+            snapshot = Remote(url, _PATIENCE).read()
+        except HostError:
+            continue
+        if (snapshot.host, snapshot.kernel) == (platform.node(), platform.release()):
+            return url, Remote(url)
+    return None
