@@ -15,6 +15,7 @@ from ppobserve.model.plan import Level, Rung
 from scripts.snapshot_schema import PAGE, schema
 from tests.unit.export.samples import moment
 from tests.unit.make import plan, snapshot
+from tests.unit.ui.recorded import recorded
 
 SHIPPED = json.loads(PAGE.read_text())
 CHECK = jsonschema.Draft202012Validator(SHIPPED)
@@ -41,6 +42,12 @@ def test_a_moment_is_valid() -> None:
 @pytest.mark.parametrize("level", Level)
 def test_every_plan_is_valid(level: Level, rung: Rung) -> None:
     CHECK.validate(json.loads(json.dumps(to_document(snapshot(plan=plan(level, rung))))))
+
+
+def test_what_a_guest_of_two_nodes_recorded_is_valid() -> None:
+    assert len(recorded()) == 110
+    for each in recorded():
+        CHECK.validate(json.loads(json.dumps(to_document(each))))
 
 
 def _without_time(it: dict[str, Any]) -> None:

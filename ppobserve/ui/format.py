@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 _UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k"))
 
 
@@ -32,3 +34,8 @@ def clip(text: str, width: int) -> str:
 def printable(text: str) -> str:
     """Only what prints: whoever may name a device, or write a file that we read, must not steer our terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def clock(seconds: float) -> str:
+    """The time of day at *seconds* since the epoch, here."""
+    return time.strftime("%H:%M:%S", time.localtime(seconds))

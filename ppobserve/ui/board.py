@@ -1,0 +1,89 @@
+"""What the screen knows: the last interval, how rates went before, and a recording's position. No terminal in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ppobserve.model.group import Grouping, grouped
+from ppobserve.model.rates import Row, between, group_rows, pool_rows
+from ppobserve.model.snapshot import PoolSample, Snapshot
+from ppobserve.ui.history import History
+from ppobserve.ui.view import View, look
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A pool, or a group, that is looked at closely."""
+
+    row: Row
+    now: PoolSample
+    """Counters since it was first seen."""
+    gained: PoolSample
+    """Counters since the last snapshot."""
+    seconds: float
+    nodes: tuple[str, ...]
+    """Every node that this host's counters name."""
+
+
+class Board:
+    """Takes snapshots, one after another, and tells what to show."""
+
+    def __init__(self, first: Snapshot) -> None:
+        self.interval = between(first, first)
+        self.history = History()
+        self.noted = ""
+        """What was odd about the last snapshot; empty when nothing was."""
+
+    def take(self, snapshot: Snapshot) -> bool:
+        """Show this one from now on. False when it shows nothing new."""
+        last = self.interval.new
+        if snapshot.time == last.time:
+            return False
+        self.interval = between(snapshot, last)
+        self.noted = self.interval.broken
+        if self.interval.broken:
+            self.history.forget()
+        self.history.note(pool_rows(self.interval))
+        return True
+
+    def jump(self, before: Snapshot, snapshot: Snapshot) -> None:
+        """Show a moment that does not follow the one that was shown, with the rates since *before*."""
+        self.history.forget()
+        self.interval, self.noted = between(snapshot, before), ""
+        self.history.note(pool_rows(self.interval))
+
+    def rows(self, view: View) -> tuple[Row, ...]:
+        """The rows of a view."""
+        return look(self.interval, view)
+
+    def opened(self, key: tuple[str, ...], view: View) -> Opened | None:
+        """What there is to tell about a row; None when it is gone."""
+        row = next((row for row in self.rows(view) if row.key == key), None)
+        if not row:
+            return None
+        members = row.members or (key,)
+        now, gained = (_added_up(each, members, view) for each in (self.interval.new, self.interval.gained))
+        return Opened(row, now, gained, self.interval.seconds, _nodes(self.interval.new))
+
+    def total(self, view: View) -> Opened | None:
+        """All pools of a view, added up; None where there are none."""
+        rows = look(self.interval, replace(view, grouping=Grouping.POOL))
+        keys = tuple(row.key for row in rows)
+        totals = group_rows(self.interval, keys, Grouping.HOST)
+        if not totals:
+            return None
+        view = replace(view, grouping=Grouping.HOST)
+        now, gained = (_added_up(each, keys, view) for each in (self.interval.new, self.interval.gained))
+        return Opened(totals[0], now, gained, self.interval.seconds, _nodes(self.interval.new))
+
+
+def _added_up(snapshot: Snapshot, members: tuple[tuple[str, ...], ...], view: View) -> PoolSample:
+    (group,) = grouped((each for each in snapshot.pools if each.pool.key in members), view.grouping)
+    return group.sample
+
+
+def _nodes(snapshot: Snapshot) -> tuple[str, ...]:
+    cells = (each.counters.get("numa_mismatch_pages", {}) for each in snapshot.pools)
+    labels = {label for cell in cells if isinstance(cell, dict) for key in cell for label in key}
+    remote = {label for each in snapshot.pools for _, *nodes in each.remote for label in nodes}
+    return tuple(sorted(labels | remote, key=lambda label: (not label.isdecimal(), label.zfill(4))))
