@@ -22,6 +22,30 @@ def add_rung_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """How often, and how many times: ``[interval [count]]``, as bcc's tools have it."""
+    parser.add_argument(
+        "interval", type=_seconds, nargs="?", default=1.0, help="seconds between two samples (default: 1)"
+    )
+    parser.add_argument("count", type=_count, nargs="?", help="how many samples (default: until Ctrl-C)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0.01 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.01 and 86400 seconds")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of samples")
+    return int(text)
+
+
 def level(args: argparse.Namespace) -> Level:
     """The level asked for, or the default."""
     return Level(args.level) if args.level else Level.STANDARD

@@ -17,32 +17,13 @@ from ppobserve.ui.top import footnotes, header, headings, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The bcc habit: ``[interval [count]]``."""
-    parser.add_argument(
-        "interval", type=_seconds, nargs="?", default=1.0, help="seconds between two samples (default: 1)"
-    )
-    parser.add_argument("count", type=_count, nargs="?", help="how many samples (default: until Ctrl-C)")
+    options.add_sampling(parser)
     parser.add_argument("--once", action="store_true", help="one sample, then end")
     parser.add_argument(
         "--json", action="store_true", help="a JSON document a sample, one a line, with totals instead of rates"
     )
     parser.add_argument("-T", "--timestamp", action="store_true", help="the time above each sample")
     options.add_probe_options(parser)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0.01 <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.01 and 86400 seconds")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of samples")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ class Recorder:
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
         self.snapshots = 0
         """How many were written."""
-        self._fd = -1
+        self._fd, self._head = -1, b""
         self._begin()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -38,16 +38,26 @@ class Recorder:
         with self._explained():
             if 0 < self._max_bytes <= os.fstat(self._fd).st_size:
                 self._rotate()
-            self._append(self._member.add(to_line(snapshot)))
+            _append(self._fd, self._head + self._member.add(to_line(snapshot)))
+        self._head = b""
         self.snapshots += 1
 
     def close(self) -> None:
         """End the file well; twice is harmless. On a full disk it lacks its end, as after a kill."""
         if self._fd >= 0:
-            with suppress(RecordingError, OSError):
-                self._append(self._member.end())
-            os.close(self._fd)
-            self._fd = -1
+            with suppress(OSError):
+                self._end()
+
+    def _end(self) -> None:
+        """A file that nothing was written into does not stay."""
+        fd, self._fd = self._fd, -1
+        try:
+            if not self._head:
+                _append(fd, self._member.end())
+            if not os.fstat(fd).st_size:
+                os.unlink(self._path)
+        finally:
+            os.close(fd)
 
     def _begin(self) -> None:
         """Open the file behind what it has, which may be torn."""
@@ -62,23 +72,15 @@ class Recorder:
         except RecordingError:
             os.close(fd)
             raise
-        self._fd = fd
-        with self._explained():
-            self._append(self._member.begin() if clean else b"\n" + self._member.begin())
+        self._fd, self._head = fd, self._member.begin() if clean else b"\n" + self._member.begin()
 
     def _rotate(self) -> None:
-        self._append(self._member.end())
-        os.close(self._fd)
-        self._fd = -1
+        self._end()
         names = [self._path, *(rotated(self._path, number) for number in range(1, self._keep + 1))]
         for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
             with suppress(FileNotFoundError):
                 os.replace(newer, older)
         self._begin()
-
-    def _append(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._fd, data) :]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -94,6 +96,11 @@ class Recorder:
 def rotated(path: Path, number: int) -> Path:
     """Where the part before a recording is (1), the one before that (2), ...: ``a.1.gz`` of ``a.gz``."""
     return path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def _append(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def _claim(fd: int, path: Path) -> None:

@@ -1,0 +1,81 @@
+"""``ppobserve record``: snapshots into a file, to be played or reported later, here or elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import repeat
+from math import ceil
+from pathlib import Path
+
+from ppobserve.cli import options
+from ppobserve.cli.lab import size, whole
+from ppobserve.source.live import Live
+from ppobserve.source.recorder import Recorder
+
+MAX_BYTES, KEEP = 256 << 20, 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The bcc habit ``[interval [count]]``, and the file."""
+    options.add_sampling(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", required=True, help="append to it; gzip if it ends in .gz"
+    )
+    parser.add_argument(
+        "--max-bytes", type=size, default=MAX_BYTES, metavar="N", help="begin a new file at this size (default: 256M)"
+    )
+    parser.add_argument(
+        "--keep", type=whole, default=KEEP, metavar="N", help="old files that stay: FILE.1 and so on (default: 3)"
+    )
+    options.add_probe_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record until the count, Ctrl-C or SIGTERM; 0 then."""
+    with closing(Recorder(args.output, args.max_bytes, args.keep)) as recorder:
+        _record(recorder, args)
+    _log(f"{recorder.snapshots} snapshots are in {args.output}")
+    return 0
+
+
+def _record(recorder: Recorder, args: argparse.Namespace) -> None:
+    with closing(Live.start(options.level(args), options.rung(args))) as live, _until_told() as told:
+        _log(*live.log, f"recording into {args.output} every {args.interval:g} s, Ctrl-C to end")
+        for _ in _moments(args.interval, args.count, told):
+            recorder.write(live.read())
+
+
+def _moments(interval: float, count: int | None, told: threading.Event) -> Iterator[None]:
+    """One each *interval* by the clock, whatever the work between takes, until *count* or told to end.
+
+    Work that takes longer than that skips moments.
+    """
+    due = time.monotonic()
+    for _ in range(count) if count else repeat(None):
+        if told.wait(due - time.monotonic()):
+            return
+        yield
+        due += interval * max(ceil((time.monotonic() - due) / interval), 1)
+
+
+@contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, instead of ending us in the middle of a line."""
+    told, signals = threading.Event(), (signal.SIGINT, signal.SIGTERM)
+    before = {each: signal.signal(each, lambda *_: told.set()) for each in signals}
+    try:
+        yield told
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _log(*lines: str) -> None:
+    for line in lines:
+        print(f"ppobserve: {line}", file=sys.stderr, flush=True)
