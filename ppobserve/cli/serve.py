@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from ppobserve.cli import config, options
+from ppobserve.cli.service import Service
 from ppobserve.export.server import Server
+from ppobserve.kernel import capabilities
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.live import Live
+
+READING = ("BPF", "SYS_ADMIN", "SYS_PTRACE")
+"""Capabilities that stay after attaching: the first to run programs on demand where unprivileged BPF is off, the others
+to look into every network namespace for idle pools."""
+SIGNALS = {signal.SIGTERM, signal.SIGINT}
+BEAT, FIRST_BEAT = 15.0, 1.0
+"""Seconds between two looks at our own health. Where nobody scrapes, a look reads, and the page's last hour goes on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,18 +37,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C, then detach everything."""
     chosen = _config(args)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    service = Service.of(os.environ, os.getpid(), _log)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     live = Live.start(chosen.level, chosen.rung)
     try:
         server = Server(chosen.address, live, chosen.cardinality, chosen.max_series)
+        capabilities.keep(READING)
         server.start()
-        _announce(live, f"{chosen.address[0] or '*'}:{server.server_address[1]}")
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        where = f"{chosen.address[0] or '*'}:{server.server_address[1]}"
+        _announce(live, where)
+        _serve(server, service, f"serving http://{where}, level {live.plan.level.value} by {live.plan.rung.value}")
+        service.stopping()
         server.stop()
     finally:
         live.close()
     _log("detached, bye")
     return 0
+
+
+def _serve(server: Server, service: Service, status: str) -> None:
+    """Until a signal comes, look whether all is well, and tell systemd: ready after the first good read, alive as long
+    as reads work and hooks hold. It starts us anew where they don't."""
+    ready, told = False, ""
+    beat = min(BEAT, service.watchdog / 2) if service.watchdog else BEAT
+    while True:
+        trouble = "; ".join(server.health.problems())
+        if trouble:
+            service.ailing(trouble)
+        elif ready:
+            service.alive(status)
+        else:
+            service.ready(status)
+        if trouble != told:
+            _log(trouble or "all is well again")
+        ready, told = ready or not trouble, trouble
+        if signal.sigtimedwait(SIGNALS, beat if ready else FIRST_BEAT):
+            return
 
 
 def _config(args: argparse.Namespace) -> Config:
