@@ -7,12 +7,12 @@ from html import escape
 from itertools import pairwise
 from math import isnan, log10, nan
 
-from ppobserve.export import plot
 from ppobserve.export.markup import cell, name, number, quiet, section
 from ppobserve.model.history import Hour
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, Series, add_series, total
 from ppobserve.model.snapshot import PoolSample, Snapshot
+from ppobserve.plot import spark
 
 REFILL_PAGES = BOUNDS[-1]
 SHADES = 4
@@ -71,7 +71,7 @@ def _plot(
         return section(title, quiet(f"Not counted: {escape(missing)}."))
     known = [value for value in values if not isnan(value)]
     now, most = number(values[-1]), number(max(known, default=None))
-    drawn = plot.line(values, f"{title}, {unit}, the last hour: {now} now, {most} at most", top=top)
+    drawn = spark.line(values, f"{title}, {unit}, the last hour: {now} now, {most} at most", top=top)
     return section(
         title,
         f'<p class="now">{now} <small>{unit}</small></p>{drawn}'
@@ -147,7 +147,7 @@ def _batches(batches: Counter | None) -> str:
     pages = ["none", *(str(high) if high - low == 1 else f"{low + 1} to {high}" for low, high in pairwise(BOUNDS))]
     most = max(batches.buckets)
     body = "".join(
-        f'<tr><th scope="row">{text}</th><td>{plot.bar(count / most)}</td>{cell(number(count))}</tr>'
+        f'<tr><th scope="row">{text}</th><td>{spark.bar(count / most)}</td>{cell(number(count))}</tr>'
         for text, count in zip(pages, batches.buckets, strict=True)
     )
     return f'<table class="batch"><tbody>{body}</tbody></table>'

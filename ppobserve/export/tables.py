@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isnan
 
-from ppobserve.export import plot
 from ppobserve.export.markup import cell, name, number, quiet, row, section, table
 from ppobserve.export.panels import kept_far
 from ppobserve.model.history import Hour, Track
 from ppobserve.model.rates import Row, rows
 from ppobserve.model.snapshot import Snapshot, State
+from ppobserve.plot import spark
 
 SHOWN_POOLS, SHOWN_DEVICES = 128, 32
 """Rows: a page for a person ends somewhere."""
@@ -70,7 +70,8 @@ def _device_row(device: tuple[str, ...], track: Track, last: int) -> str:
 
 def _spark(title: str, quantity: str, values: list[float]) -> str:
     most = max(_known(values), default=0.0)
-    drawn = plot.line(plot.peaks(values, SPARK_POINTS), f"{title}, the last hour: at most {number(most)}", kind="spark")
+    label = f"{title}, the last hour: at most {number(most)}"
+    drawn = spark.line(spark.peaks(values, SPARK_POINTS), label, kind="spark")
     return cell(f'{drawn}<span class="quiet">{number(most)}</span>', far=quantity == "mismatches" and most > 0)
 
 

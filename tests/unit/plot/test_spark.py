@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppobserve.export.plot import HEIGHT, bar, line, peaks
+from ppobserve.plot.spark import HEIGHT, bar, line, peaks
 
 values = st.lists(st.one_of(st.just(nan), st.floats(-1e18, 1e18)), max_size=60)
 
