@@ -12,7 +12,7 @@ from pathlib import Path
 from ppobserve.cli import config, options
 from ppobserve.cli.service import Service
 from ppobserve.export.server import Server
-from ppobserve.kernel import capabilities
+from ppobserve.kernel import capabilities, memory
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.live import Live
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         server = Server(chosen.address, live, chosen.cardinality, chosen.max_series)
         capabilities.keep(READING)
+        memory.trim()
         server.start()
         where = f"{chosen.address[0] or '*'}:{server.server_address[1]}"
         _announce(live, where)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from pathlib import Path
 
+from ppobserve.errors import KernelFactError
+
 KALLSYMS = Path("/proc/kallsyms")
 
 
@@ -17,8 +19,20 @@ def look_up(functions: frozenset[str], listed: frozenset[str], path: Path = KALL
 
     The file is searched as one string: a table of all its 120,000 symbols would take ten times as long.
     """
-    text = path.read_bytes() if path.exists() else b""
+    text = _text(path)
     return _ranges(text, functions), _addresses(text, listed)
+
+
+def _text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise KernelFactError(
+            f"cannot read {path}: {error.strerror}",
+            fix="a service without ProtectKernelTunables=, which hides that file; a container that may read it",
+        ) from None
 
 
 def ranges(wanted: frozenset[str], path: Path = KALLSYMS) -> Ranges:

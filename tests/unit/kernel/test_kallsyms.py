@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ppobserve.errors import KernelFactError
 from ppobserve.kernel.kallsyms import Symbols, addresses, ranges
 
 REFILL = "page_pool_refill_alloc_cache"
@@ -100,3 +101,8 @@ def test_the_table_is_read_once(tmp_path: Path) -> None:
 def test_where_addresses_are_hidden_they_stay_addresses(tmp_path: Path, text: str) -> None:
     assert symbols(tmp_path, text).name(0xFFFFFFFF81000231) == "0xffffffff81000231"
     assert Symbols(tmp_path / "none").name(0x20) == "0x20"
+
+
+def test_a_file_that_is_kept_from_us_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(KernelFactError, match=f"cannot read {tmp_path}: Is a directory"):
+        ranges(frozenset({"page_pool_create"}), tmp_path)
