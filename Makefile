@@ -2,7 +2,7 @@
 # As root, or through sudo, which asks once.
 SHELL := /bin/bash
 .NOTPARALLEL:
-.PHONY: demo run test test-quick vm lint setup setup-test host-tests guests clean
+.PHONY: demo run test test-quick vm lint deb setup setup-test host-tests guests clean
 
 KERNEL ?= 6.12
 ARGS ?=
@@ -42,6 +42,9 @@ guests: setup-test
 
 vm: setup-test
 	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm --kernel $(KERNEL)
+
+deb: setup-test
+	@scripts/deb
 
 setup:
 	@scripts/setup
