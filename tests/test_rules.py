@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.prometheus import ROOT, RULES, promtool
 from ppobserve.cli.main import COMMANDS
-from tests.prometheus import ROOT, RULES, promtool
 
 TESTS = ROOT / "tests" / "rules"
 RUNBOOKS = ROOT / "docs" / "runbooks"
