@@ -30,7 +30,7 @@ class Fleet(ThreadingHTTPServer):
         self, hosts: Mapping[str, Watched], cardinality: Cardinality, port: int = 0, max_series: int = Config.max_series
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.registries = {name: _registry(host, cardinality, max_series) for name, host in hosts.items()}
+        self.registries = {name: registry(host, cardinality, max_series) for name, host in hosts.items()}
         self.accepted: set[str] = set()
         """Content types that were answered."""
 
@@ -59,10 +59,11 @@ class Fleet(ThreadingHTTPServer):
         return encode(self.registries[name]), content_type
 
 
-def _registry(host: Watched, cardinality: Cardinality, max_series: int) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(PoolCollector(host, cardinality, max_series))
-    return registry
+def registry(host: Watched, cardinality: Cardinality, max_series: int = Config.max_series) -> CollectorRegistry:
+    """What a host exports."""
+    made = CollectorRegistry()
+    made.register(PoolCollector(host, cardinality, max_series))
+    return made
 
 
 class _Handler(BaseHTTPRequestHandler):
