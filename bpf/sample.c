@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Attached to nothing: user space runs it on demand (BPF_PROG_TEST_RUN) to bring one entry of the table up to date. */
+/* Attached to nothing: user space runs them on demand (BPF_PROG_TEST_RUN). */
+
+/* Bring one entry of the table up to date. */
 
 int sample_pool(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -13,5 +15,16 @@ int sample_pool(struct bpf_raw_tracepoint_args *ctx)
 		find_consumer(p, p->owner);
 	}
 	measure(p, p->owner);
+	return 0;
+}
+
+/* A pool that former programs of ours knew, and since when it is detached: its end must not be missed here. */
+int adopt_pool(struct bpf_raw_tracepoint_args *ctx)
+{
+	u32 *entry = entry_of(ctx->args[0]);
+	struct pool *p = entry ? pools.lookup(entry) : 0;
+
+	if (p && !p->detached_ns)
+		p->detached_ns = ctx->args[1];
 	return 0;
 }

@@ -15,6 +15,7 @@ from ppobserve.export.server import Server
 from ppobserve.kernel import capabilities, memory
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Rung
+from ppobserve.source.governed import Governed
 from ppobserve.source.live import Live
 
 READING = ("BPF", "SYS_ADMIN", "SYS_PTRACE")
@@ -40,18 +41,19 @@ def run(args: argparse.Namespace) -> int:
     service = Service.of(os.environ, os.getpid(), _log)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     live = Live.start(chosen.level, chosen.rung)
+    source = Governed(live, lambda level: Live.start(level, chosen.rung), chosen.budget, _log)
     try:
-        server = Server(chosen.address, live, chosen.cardinality, chosen.max_series)
-        capabilities.keep(READING)
-        memory.trim()
+        server = Server(chosen.address, source, chosen.cardinality, chosen.max_series)
+        _give_up(chosen)
         server.start()
+        source.watch()
         where = f"{chosen.address[0] or '*'}:{server.server_address[1]}"
         _announce(live, where)
         _serve(server, service, f"serving http://{where}, level {live.plan.level.value} by {live.plan.rung.value}")
         service.stopping()
         server.stop()
     finally:
-        live.close()
+        source.close()
     _log("detached, bye")
     return 0
 
@@ -74,6 +76,13 @@ def _serve(server: Server, service: Service, status: str) -> None:
         ready, told = ready or not trouble, trouble
         if signal.sigtimedwait(SIGNALS, beat if ready else FIRST_BEAT):
             return
+
+
+def _give_up(chosen: Config) -> None:
+    """What attaching took and reading does not. With a budget, another level may have to be attached later."""
+    if chosen.budget is None:
+        capabilities.keep(READING)
+    memory.trim()
 
 
 def _config(args: argparse.Namespace) -> Config:

@@ -174,6 +174,9 @@ def self_families(snapshot: Snapshot, seconds: float, folded: int) -> Iterator[F
     yield _self("pools_dropped", [((), snapshot.tables.pools_dropped)])
     yield _self("events_dropped", [((), snapshot.tables.slots_dropped)])
     yield _self("audit_divergence", [((name,), events) for name, events in snapshot.audit.items()])
+    yield _self("bpf_runs", [((program,), int(cost.runs)) for program, cost in snapshot.costs.items()])
+    yield _self("bpf_seconds", [((program,), cost.seconds) for program, cost in snapshot.costs.items()])
+    yield _self("levels_below", [((), snapshot.levels_below)])
     yield _self("scrape_seconds", [((), seconds)])
 
 

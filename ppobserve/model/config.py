@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -22,6 +23,8 @@ class Config:
     rung: Rung | None = None
     cardinality: Cardinality = Cardinality.POOL
     max_series: int = 20_000
+    budget: float | None = None
+    """CPU seconds a second that our programs may take; None: as many as they do."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -57,10 +60,12 @@ def _nearest(key: str, known: set[str]) -> str:
 def _value(key: str, value: Any, source: str) -> Any:
     if key == "listen":
         return check_listen(value, f"{source}: listen")
-    if key == "rung" and value is None:
+    if key in ("rung", "budget") and value is None:
         return None
     if key == "max_series":
         return check_series(value, f"{source}: {key}")
+    if key == "budget":
+        return check_budget(value, f"{source}: budget")
     return check_choice(_ENUMS[key], value, f"{source}: {key}")
 
 
@@ -82,6 +87,14 @@ def check_choice(choices: type[Enum], value: Any, what: str) -> Any:
         close = difflib.get_close_matches(str(value), names, n=1)
         raise ConfigError(f"{what}: {value!r} is not one of {', '.join(names)}", fix=close[0] if close else "")
     return choices(value)
+
+
+def check_budget(value: Any, what: str) -> float:
+    """The part of one CPU in ``0.5%``."""
+    number = value.removesuffix("%").strip() if isinstance(value, str) and value.endswith("%") else ""
+    if not re.fullmatch(r"\d{1,3}(\.\d+)?", number) or not 0 < float(number) <= 100:
+        raise ConfigError(f"{what}: {value!r} is not a percentage of one CPU, above 0% and up to 100%", fix="0.5%")
+    return float(number) / 100
 
 
 def check_listen(value: Any, what: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from ppobserve.errors import UsageError
+from ppobserve.model.cost import Cost
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Hook, Level, Plan, Rung
 from ppobserve.model.series import BOUNDS, Counter, Histogram
@@ -28,6 +29,8 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "plan": plan_document(snapshot.plan),
         "tables": asdict(snapshot.tables),
         "audit": dict(snapshot.audit),
+        "costs": {program: asdict(cost) for program, cost in snapshot.costs.items()},
+        "levels_below": snapshot.levels_below,
         "pools": [_pool_document(sample) for sample in snapshot.pools],
     }
 
@@ -78,6 +81,8 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             plan=_plan(document["plan"]),
             tables=Tables(**document["tables"]),
             audit=document["audit"],
+            costs={program: Cost(**cost) for program, cost in document.get("costs", {}).items()},
+            levels_below=document.get("levels_below", 0),
             pools=tuple(map(_sample, document["pools"])),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

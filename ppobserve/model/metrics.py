@@ -96,6 +96,9 @@ SELF_METRICS = (
         "Events that only one of the kernel and ppobserve counted, where the kernel counts, too: 0 when all is well.",
         ("counter",),
     ),
+    Metric("bpf_runs", "counter", "Runs of our programs, estimated from samples.", ("program",)),
+    Metric("bpf_seconds", "counter", "CPU time that our programs took, estimated from samples.", ("program",)),
+    Metric("levels_below", "gauge", "Levels below the configured one that the daemon went to keep its budget."),
     Metric("scrape_seconds", "gauge", "How long the last read of all counters took."),
 )
 

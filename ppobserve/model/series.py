@@ -79,6 +79,11 @@ def subtract(left: Counters, right: Counters) -> Counters:
     return {name: _subtract(counter, right.get(name)) for name, counter in left.items()}
 
 
+def negative(counters: Counters) -> Counters:
+    """What takes *counters* off when it is added."""
+    return {name: _negative(counter) for name, counter in counters.items()}
+
+
 def add_series(left: Series, right: Series) -> Series:
     """The sum of two series, label by label."""
     return {key: left.get(key, 0) + right.get(key, 0) for key in {**left, **right}}
@@ -91,6 +96,12 @@ def _add(left: Counter | None, right: Counter | None) -> Counter:
         return left + right
     assert not isinstance(left, Histogram) and not isinstance(right, Histogram)
     return add_series(left, right)
+
+
+def _negative(counter: Counter) -> Counter:
+    if isinstance(counter, Histogram):
+        return Histogram() - counter
+    return {key: -value for key, value in counter.items()}
 
 
 def _subtract(left: Counter, right: Counter | None) -> Counter:

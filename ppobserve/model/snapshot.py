@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from ppobserve.model.cost import Cost
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import Counters, Series, add, subtract
 
@@ -91,6 +92,10 @@ class Snapshot:
     kernel: str = ""
     audit: Mapping[str, int] = field(default_factory=dict)
     """Events that only one of the kernel and us has counted, by the name of the kernel's counter."""
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    """What our programs took since the first were attached, by program."""
+    levels_below: int = 0
+    """How many levels below the one that was asked for the plan is, to keep a budget."""
 
     def counters(self) -> Counters:
         """The sum over all pools, ended ones too: it never goes down."""
@@ -124,7 +129,7 @@ def delta(new: Snapshot, old: Snapshot) -> Snapshot:
     """
     before = {sample.pool.key: sample.counters for sample in old.pools}
     for sample in _ended_between(old, new):
-        key = _group_key(sample.pool, new)
+        key = group_key(sample.pool, new)
         before[key] = add(before.get(key, {}), sample.counters)
     pools = (
         replace(sample, counters=subtract(sample.counters, before.get(sample.pool.key, {}))) for sample in new.pools
@@ -138,7 +143,7 @@ def _ended_between(old: Snapshot, new: Snapshot) -> list[PoolSample]:
     return [sample for sample in old.pools if sample.pool.state is not State.ENDED and sample.pool.key not in alive]
 
 
-def _group_key(pool: Pool, snapshot: Snapshot) -> tuple[str, ...]:
+def group_key(pool: Pool, snapshot: Snapshot) -> tuple[str, ...]:
     """The key of the group that took the pool's counts: its device's, or the one without a device."""
     groups = {sample.pool.key for sample in snapshot.pools if sample.pool.state is State.ENDED}
     own = replace(pool, id=ENDED_ID, state=State.ENDED).key

@@ -17,9 +17,12 @@ from ppobserve.probe import abi, child, source
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers", "kept")
-ON_DEMAND = ("sample_pool", "sample_kept")
+ON_DEMAND = ("sample_pool", "sample_kept", "adopt_pool")
 AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
 SECONDS, SECONDS_EMULATED = 30.0, 120.0
+
+
+_SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
 
 
 @dataclass
@@ -54,6 +57,15 @@ class Attached:
         items = {hook.name: pieces(hook, self.plan) for hook in self.plan.hooks}
         programs = {name: {self.program(item["function"]) for item in each} for name, each in items.items()}
         return {name: sum(bpf.program_statistics(fd).misses for fd in fds) for name, fds in programs.items()}
+
+    def programs(self) -> dict[str, frozenset[int]]:
+        """Descriptors of the attached programs by hook, and by whether they run at its function's entry or exit."""
+        found: dict[str, frozenset[int]] = {}
+        for hook in self.plan.hooks:
+            for item in pieces(hook, self.plan):
+                name = hook.name + _SUFFIXES[item["kind"]]
+                found[name] = found.get(name, frozenset()) | {self.program(item["function"])}
+        return found
 
     def _link(self, item: Mapping[str, str]) -> int:
         return self.fds.get(f"link:{item['function']}:{item['event']}", -1)

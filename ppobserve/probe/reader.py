@@ -49,6 +49,20 @@ class Reader:
         self._audit.compare(counted, stats)
         return samples, Tables(copy.ledger.pools_dropped, copy.ledger.slots_dropped), self._audit.divergence()
 
+    def adopt(self, former: Reader) -> dict[str, str]:
+        """Know every pool that *former* knows, so that no end of one is missed here; both are attached.
+
+        Gives our ids of them to its ids, where they differ: before 6.8 the kernel gives pools none.
+        """
+        theirs = {raw.owner: (index, raw) for index, raw in former._tables.copy().entries() if not raw.owner & 1}
+        for owner, (index, raw) in theirs.items():
+            bpf.test_run(self._attached.program("adopt_pool"), context=bpf.u64s([owner, raw.detached_ns]))
+            if not former._tables.is_alive((index, raw.seen_ns)):  # we may have been told of its end before we knew it
+                bpf.test_run(self._attached.program("pool_released"), context=bpf.u64s([owner, 0]))
+        both = (entry for entry in self._tables.copy().entries() if entry[1].owner in theirs)
+        names = {_pool(*entry).id: _pool(*theirs[entry[1].owner]).id for entry in both}
+        return {ours: name for ours, name in names.items() if ours != name}
+
     def nothing(self) -> Counters:
         """The counters of a pool that no event has shown."""
         counters: Counters = self._layout.counters([0] * self._layout.words)

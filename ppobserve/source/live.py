@@ -55,6 +55,15 @@ class Live:
         """Every hook of the plan: how often the kernel skipped one of its programs."""
         return self._attached.hooks_missed()
 
+    def programs(self) -> Mapping[str, frozenset[int]]:
+        """Descriptors of the attached programs by name, for their statistics."""
+        return self._attached.programs()
+
+    def adopt(self, former: Live) -> Mapping[str, str]:
+        """Know every pool that *former* knows; gives the ids that differ, ours to its."""
+        with self._lock, former._lock:
+            return self._reader.adopt(former._reader)
+
     def close(self) -> None:
         """Detach everything."""
         with self._lock:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ppobserve.errors import HostError
+from ppobserve.model.cost import Cost
 from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
 from tests.unit.make import counted, snapshot
@@ -32,6 +33,8 @@ def moment() -> Snapshot:
         PoolSample(Pool("ended", "eth0", NETNS, 2, driver="mlx5_core", state=State.ENDED), counted(7), {}),
         PoolSample(Pool("ended", state=State.ENDED), counted(0), {}),
         tables=Tables(13, 17),
+        costs={"refill_entry": Cost(1013.5, 0.25), "return": Cost(1009, 0.125)},
+        levels_below=1,
     )
 
 

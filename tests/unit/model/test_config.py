@@ -17,7 +17,8 @@ def test_an_empty_file_is_the_defaults() -> None:
 
 def test_every_key_is_taken() -> None:
     document = {"listen": "[::1]:9", "level": "lean", "rung": "kprobe", "cardinality": "node", "max_series": 5000}
-    assert config_from(document, "f") == Config("[::1]:9", Level.LEAN, Rung.KPROBE, Cardinality.NODE, 5000)
+    expected = Config("[::1]:9", Level.LEAN, Rung.KPROBE, Cardinality.NODE, 5000, 0.005)
+    assert config_from({**document, "budget": "0.5%"}, "f") == expected
     assert config_from({"rung": None}, "f").rung is None
 
 
@@ -28,8 +29,8 @@ def test_every_key_is_taken() -> None:
         ("Level", "'level'"),
         ("cardinalty", "'cardinality'"),
         ("rungs", "'rung'"),
-        ("zzz", "one of cardinality, level, listen, max_series, rung"),
-        (7, "one of cardinality, level, listen, max_series, rung"),
+        ("zzz", "one of budget, cardinality, level, listen, max_series, rung"),
+        (7, "one of budget, cardinality, level, listen, max_series, rung"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_right_one(key: object, nearest: str) -> None:
@@ -86,3 +87,21 @@ def test_addresses(listen: str, address: tuple[str, int]) -> None:
 def test_what_is_not_an_address(listen: str) -> None:
     with pytest.raises(ConfigError, match="is not ADDRESS:PORT"):
         check_listen(listen, "--listen")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"), [("0.5%", 0.005), ("1%", 0.01), ("100%", 1.0), ("0.05 %", 0.0005), ("12.5%", 0.125)]
+)
+def test_budgets(text: str, part: float) -> None:
+    assert config_from({"budget": text}, "f").budget == pytest.approx(part)
+
+
+@pytest.mark.parametrize("budget", [0.5, 1, True, "", "%", "0%", "0.0%", "101%", "-1%", "1e1%", "0.5", "half", "nan%"])
+def test_what_is_no_budget(budget: object) -> None:
+    with pytest.raises(ConfigError, match=r"budget: .* is not a percentage of one CPU") as caught:
+        config_from({"budget": budget}, "f")
+    assert caught.value.fix == "0.5%"
+
+
+def test_no_budget_is_none() -> None:
+    assert config_from({"budget": None}, "f").budget is None

@@ -47,7 +47,18 @@ def one_pool() -> dict[str, Any]:
 
 def test_the_document_has_the_promised_shape() -> None:
     document = one_pool()
-    assert list(document) == ["schema", "time", "host", "kernel", "plan", "tables", "audit", "pools"]
+    assert list(document) == [
+        "schema",
+        "time",
+        "host",
+        "kernel",
+        "plan",
+        "tables",
+        "audit",
+        "costs",
+        "levels_below",
+        "pools",
+    ]
     assert document["schema"] == 1
     pool = document["pools"][0]
     assert (pool["id"], pool["netdev"], pool["state"], pool["gauges"]) == ("7", "eth0", "live", {"inflight_pages": 64})
@@ -104,6 +115,12 @@ def test_what_an_older_document_does_not_say_of_a_pool_is_not_known() -> None:
     del document["pools"][0]["provider"], document["pools"][0]["queue"]
     (sample,) = from_document(document).pools
     assert (sample.pool.provider, sample.pool.queue) == (False, -1)
+
+
+def test_what_an_older_document_does_not_say_of_our_cost_is_nothing() -> None:
+    document = one_pool()
+    del document["costs"], document["levels_below"]
+    assert (from_document(document).costs, from_document(document).levels_below) == ({}, 0)
 
 
 @pytest.mark.parametrize("key", ["time", "host", "kernel", "plan", "tables", "audit", "pools"])

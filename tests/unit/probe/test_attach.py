@@ -55,7 +55,7 @@ def test_the_best_rung_is_asked_for_and_nothing_is_said(loader: Callable[..., Lo
         assert (attached.plan.rung, attached.log) == (Rung.FENTRY, ())
         assert fake.asked == [(Rung.FENTRY, 30)]
         ours = [*map(attached.map, attach.MAPS), *map(attached.program, attach.ON_DEMAND)]
-        assert len(set(ours)) == len(ours) == 6
+        assert len(set(ours)) == len(ours) == 7
 
 
 @pytest.mark.parametrize(("nodes", "walked"), [(1, False), (2, True)])
