@@ -6,13 +6,15 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_ppobserve_lab_subparsers=(veth frames)
-_shtab_ppobserve_subparsers=(serve top trace pools check lab)
+_shtab_ppobserve_subparsers=(serve top trace pools record check bpftrace lab)
 
 _shtab_ppobserve_serve_option_strings=(-h --help --config --listen --level --rung)
 _shtab_ppobserve_top_option_strings=(-h --help --once --json -T --timestamp --level --rung)
 _shtab_ppobserve_trace_option_strings=(-h --help --event --netdev --node --limit --stack -n --count --seconds -w --wide --json --rung)
 _shtab_ppobserve_pools_option_strings=(-h --help -w --wide --json --seconds --rung)
+_shtab_ppobserve_record_option_strings=(-h --help -o --output --max-bytes --keep --level --rung)
 _shtab_ppobserve_check_option_strings=(-h --help --json --save-facts --facts --level --rung)
+_shtab_ppobserve_bpftrace_option_strings=(-h --help --facts)
 _shtab_ppobserve_lab_veth_option_strings=(-h --help --seconds --bytes --cpus --rounds --receiver-cpu --json)
 _shtab_ppobserve_lab_frames_option_strings=(-h --help --count --seconds --batch --size --per-pool --cpu --redirect --json)
 _shtab_ppobserve_lab_option_strings=(-h --help)
@@ -21,8 +23,11 @@ _shtab_ppobserve_option_strings=(-h --help --version)
 _shtab_ppobserve_serve___config_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_trace___event_COMPGEN=_ppobserve_events
 _shtab_ppobserve_trace___netdev_COMPGEN=_ppobserve_netdevs
+_shtab_ppobserve_record__o_COMPGEN=_shtab_compgen_files
+_shtab_ppobserve_record___output_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_check___save_facts_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_check___facts_COMPGEN=_shtab_compgen_files
+_shtab_ppobserve_bpftrace___facts_COMPGEN=_shtab_compgen_files
 
 _shtab_ppobserve_serve___level_choices=(lean standard full)
 _shtab_ppobserve_serve___rung_choices=(fentry kprobe tracepoint)
@@ -30,10 +35,12 @@ _shtab_ppobserve_top___level_choices=(lean standard full)
 _shtab_ppobserve_top___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_trace___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_pools___rung_choices=(fentry kprobe tracepoint)
+_shtab_ppobserve_record___level_choices=(lean standard full)
+_shtab_ppobserve_record___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_check___level_choices=(lean standard full)
 _shtab_ppobserve_check___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_lab_pos_0_choices=(veth frames)
-_shtab_ppobserve_pos_0_choices=(serve top trace pools check lab)
+_shtab_ppobserve_pos_0_choices=(serve top trace pools record check bpftrace lab)
 
 _shtab_ppobserve_serve__h_nargs=0
 _shtab_ppobserve_serve___help_nargs=0
@@ -54,9 +61,13 @@ _shtab_ppobserve_pools___help_nargs=0
 _shtab_ppobserve_pools__w_nargs=0
 _shtab_ppobserve_pools___wide_nargs=0
 _shtab_ppobserve_pools___json_nargs=0
+_shtab_ppobserve_record__h_nargs=0
+_shtab_ppobserve_record___help_nargs=0
 _shtab_ppobserve_check__h_nargs=0
 _shtab_ppobserve_check___help_nargs=0
 _shtab_ppobserve_check___json_nargs=0
+_shtab_ppobserve_bpftrace__h_nargs=0
+_shtab_ppobserve_bpftrace___help_nargs=0
 _shtab_ppobserve_lab_veth__h_nargs=0
 _shtab_ppobserve_lab_veth___help_nargs=0
 _shtab_ppobserve_lab_veth___json_nargs=0

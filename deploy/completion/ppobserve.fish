@@ -60,8 +60,8 @@ function _shtab_ppobserve_using
   test "$_shtab_ppobserve_cmdpath" = "$argv"
 end
 
-set -g _shtab_ppobserve_commands serve top trace pools check lab 'lab veth' 'lab frames'
-set -g _shtab_ppobserve_opts_with_value --batch --bytes --config --count --cpu --cpus --event --facts --level --limit --listen --netdev --node --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size -n
+set -g _shtab_ppobserve_commands serve top trace pools record check bpftrace lab 'lab veth' 'lab frames'
+set -g _shtab_ppobserve_opts_with_value --batch --bytes --config --count --cpu --cpus --event --facts --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size -n -o
 
 complete -c ppobserve -e
 complete -c ppobserve -f
@@ -99,6 +99,13 @@ complete -c ppobserve -n '_shtab_ppobserve_using pools' -s w -l wide -d 'more co
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -l json -d 'one JSON document; what is not known is null'
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -l seconds -x -d 'how long to look for pools that the kernel does not list (default: 1)'
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
+complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a record -d 'Keep what every pool does in a file, to look at later or elsewhere.'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -s h -l help -d 'show this help message and exit'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'append to it; gzip if it ends in .gz'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -l max-bytes -x -d 'begin a new file at this size (default: 256M)'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -l keep -x -d 'old files that stay: FILE.1 and so on (default: 3)'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -l level -xka "lean standard full" -d 'how much is counted (default: standard)'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a check -d 'What can be observed on this kernel, how, and at which cost.'
 complete -c ppobserve -n '_shtab_ppobserve_using check' -s h -l help -d 'show this help message and exit'
 complete -c ppobserve -n '_shtab_ppobserve_using check' -l json -d 'one JSON document'
@@ -106,6 +113,9 @@ complete -c ppobserve -n '_shtab_ppobserve_using check' -l save-facts -xka "(__f
 complete -c ppobserve -n '_shtab_ppobserve_using check' -l facts -xka "(__fish_complete_path (commandline -ct))" -d 'answer for the kernel whose facts were saved there'
 complete -c ppobserve -n '_shtab_ppobserve_using check' -l level -xka "lean standard full" -d 'how much is counted (default: standard)'
 complete -c ppobserve -n '_shtab_ppobserve_using check' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
+complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a bpftrace -d 'Scripts for bpftrace, filled in for this kernel, for who wants no Python on the box.'
+complete -c ppobserve -n '_shtab_ppobserve_using bpftrace' -s h -l help -d 'show this help message and exit'
+complete -c ppobserve -n '_shtab_ppobserve_using bpftrace' -l facts -xka "(__fish_complete_path (commandline -ct))" -d 'for the kernel whose facts were saved there'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a lab -d 'Traffic that exercises a real page_pool on any machine.'
 complete -c ppobserve -n '_shtab_ppobserve_using lab' -s h -l help -d 'show this help message and exit'
 complete -c ppobserve -n '_shtab_ppobserve_using lab; and test $_shtab_ppobserve_npos -eq 0' -a veth -d 'TCP over a veth pair with native XDP (kernel 6.4+)'

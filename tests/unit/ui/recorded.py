@@ -1,7 +1,7 @@
 """What a guest recorded: kernel 7.3, two nodes, level full by fentry.
 
-A NIC whose interrupt moves between the nodes, and two pairs of veth, one with a sender that moves. Pools 4 and 6 end near
-the end.
+A NIC whose interrupt moves between the nodes, and two pairs of veth, one with a sender that moves. Pools 4 and 6 end
+near the end.
 """
 
 from __future__ import annotations
