@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ppobserve.model.cost import Cost
 from ppobserve.model.document import REMOTE, SCHEMA
 from ppobserve.model.metrics import INFO_METRICS, POOL_METRICS, TABLE, Metric
 from ppobserve.model.plan import Hook, Level, Rung
@@ -18,10 +19,12 @@ from ppobserve.model.series import BOUNDS
 from ppobserve.model.snapshot import Pool, Tables
 
 PAGE = Path(__file__).parent.parent / "docs" / "schema" / "snapshot.json"
+LATER = frozenset({"costs", "levels_below"})
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
 TYPES = {
     int: {"type": "integer"},
+    float: {"type": "number"},
     str: TEXT,
     bool: {"type": "boolean"},
     tuple[str, ...]: {"type": "array", "items": TEXT},
@@ -44,14 +47,19 @@ def schema() -> dict[str, Any]:
                 "tables": record({field.name: COUNT for field in fields(Tables)}),
                 "audit": {**mapping(COUNT), "description": TABLE["audit_divergence"].help},
                 "pools": {"type": "array", "items": pool()},
-            }
+                "costs": {**mapping(record(dataclass(Cost))), "description": TABLE["bpf_seconds"].help},
+                "levels_below": COUNT,
+            },
+            later=LATER,
         ),
     }
 
 
-def record(properties: dict[str, Any], *, optional: bool = False) -> dict[str, Any]:
-    """An object with these properties and no others."""
-    required = {} if optional else {"required": list(properties)}
+def record(
+    properties: dict[str, Any], *, optional: bool = False, later: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """An object with these properties and no others. Those that came *later* are not in older recordings."""
+    required = {} if optional else {"required": [name for name in properties if name not in later]}
     return {"type": "object", "properties": properties, **required, "additionalProperties": False}
 
 
