@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +75,19 @@ def echo(count: int, size: int = 1400) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as ping:
         ping.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", 0xFFFFFFFF))  # this socket takes nothing
         for number in range(count):
-            ping.sendto(_request(number, size), (GATEWAY, 0))
+            _send(ping, _request(number, size))
+
+
+def _send(ping: socket.socket, request: bytes) -> None:
+    """Once more while the card's queue is full."""
+    while True:
+        try:
+            ping.sendto(request, (GATEWAY, 0))
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            time.sleep(0.01)
 
 
 def _request(number: int, size: int) -> bytes:
