@@ -13,6 +13,9 @@ from ppobserve.model import plan
 from ppobserve.model.features import ALLOC, REFILL, Features
 
 PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
+# Nanoseconds that the map updates of one event take: bench/bpftrace_cost.py finds 200 to 500, more with a device's name.
+MAPS_NS = 500
+
 _KPROBED = re.compile(r"^k(?:ret)?probe:(\w+)", re.MULTILINE)
 _TRACED = re.compile(r"^tracepoint:page_pool:(\w+)", re.MULTILINE)
 
@@ -50,6 +53,7 @@ def _values(features: Features) -> dict[str, int | str]:
         "KRETPROBE_NS": plan.KRETPROBE_NS,
         "TRACEPOINT_NS": plan.TRACEPOINT_NS,
         "STACK_NS": plan.STACK_NS,
+        "MAPS_NS": MAPS_NS,
     }
 
 
