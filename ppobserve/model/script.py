@@ -13,7 +13,7 @@ from ppobserve.model import plan
 from ppobserve.model.features import ALLOC, REFILL, Features
 
 PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
-# Nanoseconds that the map updates of one event take: bench/bpftrace_cost.py finds 200 to 500, more with a device's name.
+# Nanoseconds that the maps of one event take: bench/bpftrace_cost.py finds 200 to 500, the more with a device's name.
 MAPS_NS = 500
 
 _KPROBED = re.compile(r"^k(?:ret)?probe:(\w+)", re.MULTILINE)
@@ -49,11 +49,10 @@ def _values(features: Features) -> dict[str, int | str]:
         "PFMEMALLOC": _pfmemalloc(features.offsets),
         "NODES_SHIFT_IN_FLAGS": features.nodes_shift_in_flags,
         "NODES_MASK": features.nodes_mask,
-        "KPROBE_NS": plan.KPROBE_NS,
-        "KRETPROBE_NS": plan.KRETPROBE_NS,
+        "KPROBES_NS": plan.KPROBE_NS + plan.KRETPROBE_NS + MAPS_NS,
         "TRACEPOINT_NS": plan.TRACEPOINT_NS,
-        "STACK_NS": plan.STACK_NS,
-        "MAPS_NS": MAPS_NS,
+        "MAPS_NS": plan.TRACEPOINT_NS + MAPS_NS,
+        "STACK_NS": plan.TRACEPOINT_NS + plan.STACK_NS + MAPS_NS,
     }
 
 
