@@ -1,43 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * An event as it happens, to user space. Filters and limit come first, here, so that what nobody wants is not copied.
- * ppobserve/probe/events.py mirrors the structs.
  *
- * Chosen by the loader: EVENTS (a bit a kind), LIMIT (events a second and CPU; 0: all), STACK (callers that go with an
- * event), RING_PAGES of PAGE_SIZE (where the kernel has a ring buffer), ONLY_NETDEVS, ONLY_NODES (what is wanted is in the maps).
+ * Chosen by the loader: EVENTS (a bit a kind), LIMIT (events a second and CPU; 0: all), RING_PAGES of PAGE_SIZE (where the
+ * kernel has a ring buffer), ONLY_NETDEVS, ONLY_NODES (what is wanted is in the maps).
  */
-
-enum { EVENT_MISMATCH, EVENT_SLOW, EVENT_RETURN, EVENT_CREATE, EVENT_DESTROY, EVENT_UPDATE_NID };
-
-struct event {
-	u64 ns;				/* CLOCK_MONOTONIC */
-	u64 pool;			/* its address */
-	u32 kind;
-	u32 cpu;
-	u32 node;			/* of the CPU */
-	u32 pid;			/* of the thread that was running: an interrupt's victim, often */
-	u32 id;
-	u32 netns;
-	u32 ifindex;
-	u32 napi_id;
-	u32 page_node;			/* UNKNOWN_NODE: no page, or a buffer without struct page */
-	u32 wanted_node;		/* update_nid: the new one */
-	u32 reason;			/* of a return; RETURNS: it is none */
-	s32 pages;			/* slow: held, 0 where not known; destroy: still out */
-	s32 stack_bytes;		/* below 0: the kernel had no stack to give */
-	s32 nid;			/* the pool's, before an update_nid */
-	char comm[NAME_BYTES];
-	char netdev[NAME_BYTES];
-	u64 stack[STACK];
-};
-
-/* What became of the events of one CPU that were not copied. User space maps it. */
-struct tally {
-	u64 second;			/* when the second began that the limit counts in */
-	u64 taken;			/* events of that second */
-	u64 limited;			/* dropped by the limit, ever */
-	u64 lost;			/* found the buffer full, ever */
-};
 
 struct name {
 	char text[NAME_BYTES];
@@ -107,6 +74,20 @@ static bool send(void *ctx, struct event *e)
 	return events.ringbuf_output(e, sizeof(*e), RING_NO_WAKEUP) == 0;
 #else
 	return events.perf_submit(ctx, e, sizeof(*e)) == 0;
+#endif
+}
+
+/* Is it worth a look at the stack? Asked where that is what an event costs. */
+static bool may_be_wanted(u64 pool)
+{
+#ifdef ONLY_NETDEVS
+	struct event e = {};
+	struct name netdev = {};
+
+	read_netdev(&e, &netdev, pool);
+	return is_wanted_netdev(&netdev);
+#else
+	return true;
 #endif
 }
 

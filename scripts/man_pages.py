@@ -172,8 +172,9 @@ def escaped(text: str, *, code: bool = False) -> str:
 
 
 if __name__ == "__main__":
+    made = pages()
     PAGES.mkdir(exist_ok=True)
     for path in PAGES.glob("*.8"):
         path.unlink()
-    for name, text in pages().items():
+    for name, text in made.items():
         (PAGES / name).write_text(text)

@@ -18,7 +18,7 @@ DEFAULT_LIMIT = 1000
 
 
 class Kind(str, Enum):
-    """What can be traced, in the kernel side's order (bpf/trace.h)."""
+    """What can be traced, in the kernel side's order (bpf/trace_abi.h)."""
 
     MISMATCH = "mismatch"
     SLOW = "slow"

@@ -1,4 +1,4 @@
-"""What ``bpf/trace.h`` sends, as ctypes, and as events."""
+"""What ``bpf/trace_abi.h`` sends, as ctypes, and as events."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def event_type(frames: int) -> type[ctypes.Structure]:
 
 
 def assertions(frames: int) -> str:
-    """C that does not compile unless ``bpf/trace.h`` has every field where this module has it."""
+    """C that does not compile unless ``bpf/trace_abi.h`` has every field where this module has it."""
     return abi.assertions_of({"event": event_type(frames), "tally": Tally})
 
 

@@ -29,7 +29,7 @@ BY_RUNG = {
     Rung.KPROBE: ("refilling.h", "refill.h", "refill_kprobe.c"),
     Rung.TRACEPOINT: ("returns.h", "callers.h", "return_stack.c"),
 }
-TRACE = ("abi.h", "page_pool.h", "page.h", "identity.h", "trace.h", "trace_events.h")
+TRACE = ("abi.h", "page_pool.h", "page.h", "identity.h", "trace_abi.h", "trace.h", "trace_events.h")
 TRACE_BY_RUNG = {
     Rung.FENTRY: ("refilling.h", "flush.h", "trace_life.c", "trace_return.c", "trace_fentry.c"),
     Rung.KPROBE: ("refilling.h", "flush.h", "trace_life.c", "trace_return.c", "trace_kprobe.c"),

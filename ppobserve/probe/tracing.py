@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf, numa, perf
@@ -37,7 +38,7 @@ class Tracer:
             attached.map("tallies"), -(-tallies // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ
         )
         epoch_ns = time.time_ns() - time.monotonic_ns()
-        self._decoder = events.Decoder(_frames(selection), epoch_ns, Symbols().name)
+        self._decoder = events.Decoder(_frames(selection), epoch_ns, lru_cache(4096)(Symbols().name))
         self._perf_fds: list[int] = []
         self._buffers: list[RingBuffer | PerfBuffer] = []
         self._buffers = [RingBuffer.mapped(attached.map("events"), RING_BYTES)] if ring else self._open_perf()

@@ -33,7 +33,7 @@ def clip(text: str, width: int) -> str:
 
 def printable(text: str) -> str:
     """Only what prints: whoever may name a device, or write a file that we read, must not steer our terminal."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
 def clock(seconds: float) -> str:

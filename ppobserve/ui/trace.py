@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ppobserve.model.trace import Dropped, Event, Kind, Selection, TracePlan
 from ppobserve.ui.columns import Column, headings, line
@@ -80,7 +81,12 @@ def _node(node: int | None) -> str:
 def _time(event: Event, digits: int) -> str:
     """Time of day, cut and not rounded: a second has not come before it has."""
     seconds, nanoseconds = divmod(event.time_ns, 10**9)
-    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{f'{nanoseconds:09}'[:digits]}"
+    return f"{_second(seconds)}.{f'{nanoseconds:09}'[:digits]}"
+
+
+@lru_cache(16)
+def _second(seconds: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 def _end(text: str, width: int) -> str:

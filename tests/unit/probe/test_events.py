@@ -1,4 +1,4 @@
-"""What bpf/trace.h sends: mirrored to the byte, and read back as an event."""
+"""What bpf/trace_abi.h sends: mirrored to the byte, and read back as an event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ppobserve.probe import events
 from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.source import bpf_folder
 
-TEXT = (bpf_folder() / "trace.h").read_text()
+TEXT = (bpf_folder() / "trace_abi.h").read_text()
 MEMBER = re.compile(r"^\t(?:u64|u32|s32|char) (\w+)(?:\[|;)", re.MULTILINE)
 
 
