@@ -61,7 +61,7 @@ function _shtab_ppobserve_using
 end
 
 set -g _shtab_ppobserve_commands serve top trace pools record check bpftrace lab 'lab veth' 'lab frames'
-set -g _shtab_ppobserve_opts_with_value --batch --bytes --config --count --cpu --cpus --event --facts --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size -n -o
+set -g _shtab_ppobserve_opts_with_value --batch --bytes --config --count --cpu --cpus --event --facts --from --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size -n -o
 
 complete -c ppobserve -e
 complete -c ppobserve -f
@@ -97,7 +97,8 @@ complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npo
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -s h -l help -d 'show this help message and exit'
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -s w -l wide -d 'more columns, and none of them clipped'
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -l json -d 'one JSON document; what is not known is null'
-complete -c ppobserve -n '_shtab_ppobserve_using pools' -l seconds -x -d 'how long to look for pools that the kernel does not list (default: 1)'
+complete -c ppobserve -n '_shtab_ppobserve_using pools' -l from -x -d 'live: this kernel, through the daemon where one runs (default); http://HOST:10817: a daemon; FILE: a recording'"'"'s first moment'
+complete -c ppobserve -n '_shtab_ppobserve_using pools' -l seconds -x -d 'without a daemon, how long to look for pools that the kernel does not list (default: 1)'
 complete -c ppobserve -n '_shtab_ppobserve_using pools' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a record -d 'Keep what every pool does in a file, to look at later or elsewhere.'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -s h -l help -d 'show this help message and exit'

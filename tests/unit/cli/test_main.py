@@ -174,22 +174,6 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
     assert source.closed == 1, "nothing may stay attached"
 
 
-def test_pools_prints_every_pool_and_detaches(shown: Shown, capsys: Capture) -> None:
-    shown.log = ("fentry did not hold, took the next rung: -EBUSY",)
-    assert main(["pools", "--seconds", "0.01"]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("POOL ")
-    assert {"23", "29", "3-f4240"} <= {line.split()[0] for line in said.out.split("\n\n")[0].split("\n")}
-    assert said.err == "ppobserve: fentry did not hold, took the next rung: -EBUSY\n"
-
-
-def test_pools_as_json_is_one_document(shown: Shown, capsys: Capture) -> None:
-    assert main(["pools", "--seconds", "0.01", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["schema"] == 1
-    assert {"23", "29", "3-f4240"} <= {pool["id"] for pool in document["pools"]}
-
-
 def test_top_once_prints_one_table_and_detaches(shown: Shown, capsys: Capture) -> None:
     shown.log = ("fentry did not hold, took the next rung: -EBUSY",)
     assert main(["top", "0.01", "--once"]) == 0
