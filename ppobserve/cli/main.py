@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "a line an event: mismatches, slow refills, returns, and the life of pools",
     "pools": "every pool there is: whose it is, its nodes, its ring and its state",
     "record": "keep what every pool does in a file, to look at later or elsewhere",
+    "report": "a recording as one web page: plots, and a verdict in plain words",
     "check": "what can be observed on this kernel, how, and at which cost",
     "bpftrace": "scripts for bpftrace, filled in for this kernel, for who wants no Python on the box",
     "lab": "traffic that exercises a real page_pool on any machine",
