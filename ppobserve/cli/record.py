@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
 def _record(recorder: Recorder, args: argparse.Namespace) -> None:
     with closing(Live.start(options.level(args), options.rung(args))) as live, _until_told() as told:
         _log(*live.log, f"recording into {args.output} every {args.interval:g} s, Ctrl-C to end")
-        for _ in _moments(args.interval, args.count, told):
+        for _ in moments(args.interval, args.count, told):
             recorder.write(live.read())
 
 
-def _moments(interval: float, count: int | None, told: threading.Event) -> Iterator[None]:
+def moments(interval: float, count: int | None, told: threading.Event) -> Iterator[None]:
     """One each *interval* by the clock, whatever the work between takes, until *count* or told to end.
 
     Work that takes longer than that skips moments.

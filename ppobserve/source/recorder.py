@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class Recorder:
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
         self.snapshots = 0
         """How many were written."""
-        self._fd, self._head = -1, b""
+        self._fd, self._head, self._torn = -1, b"", False
         self._begin()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -38,8 +39,9 @@ class Recorder:
         with self._explained():
             if 0 < self._max_bytes <= os.fstat(self._fd).st_size:
                 self._rotate()
+            self._torn = True
             _append(self._fd, self._head + self._member.add(to_line(snapshot)))
-        self._head = b""
+        self._torn, self._head = False, b""
         self.snapshots += 1
 
     def close(self) -> None:
@@ -52,7 +54,7 @@ class Recorder:
         """A file that nothing was written into does not stay."""
         fd, self._fd = self._fd, -1
         try:
-            if not self._head:
+            if not self._head and not self._torn:
                 _append(fd, self._member.end())
             if not os.fstat(fd).st_size:
                 os.unlink(self._path)
@@ -113,6 +115,8 @@ def _claim(fd: int, path: Path) -> None:
 
 def _is_clean(fd: int, path: Path, packed: bool) -> bool:
     """Does a line begin at the file's end? RecordingError for a file that is no recording of this kind."""
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise RecordingError(f"cannot record into {path}: it is no file")
     size = os.fstat(fd).st_size
     beginning = MARK[:3] if packed else BEGINNING
     if size and os.pread(fd, len(beginning), 0) != beginning[:size]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -20,7 +21,7 @@ from ppobserve.errors import RecordingError, UsageError
 from ppobserve.model import recording
 from ppobserve.model.recording import to_line
 from ppobserve.model.snapshot import Snapshot
-from ppobserve.source import index, unpack
+from ppobserve.source import index, recorder, unpack
 from ppobserve.source.base import Playable
 from ppobserve.source.recorded import Recorded, open_recording, parts
 from ppobserve.source.recorder import Recorder, rotated
@@ -37,10 +38,9 @@ def moments(count: int, begin: float = BEGIN) -> list[Snapshot]:
 
 
 def record(path: Path, snapshots: list[Snapshot], **options: int) -> Path:
-    recorder = Recorder(path, **options)
-    for each in snapshots:
-        recorder.write(each)
-    recorder.close()
+    with closing(Recorder(path, **options)) as writing:
+        for each in snapshots:
+            writing.write(each)
     return path
 
 
@@ -122,12 +122,11 @@ def test_a_file_cut_anywhere_still_has_what_was_whole(path: Path, tmp_path: Path
 
 def lines_written(path: Path, sent: list[Snapshot]) -> list[int]:
     """The size of the file when each snapshot was in it."""
-    recorder = Recorder(path)
     sizes = []
-    for each in sent:
-        recorder.write(each)
-        sizes.append(path.stat().st_size)
-    recorder.close()
+    with closing(Recorder(path)) as writing:
+        for each in sent:
+            writing.write(each)
+            sizes.append(path.stat().st_size)
     return sizes
 
 
@@ -342,9 +341,23 @@ def test_two_recorders_do_not_share_a_file(path: Path) -> None:
     Recorder(path).close()
 
 
-def test_a_disk_that_is_full_is_a_sentence() -> None:
-    with pytest.raises(RecordingError, match="cannot write /dev/full: No space left on device"):
-        record(Path("/dev/full"), moments(1))
+def test_a_disk_that_is_full_is_a_sentence_and_what_was_recorded_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The half that still fits is torn, as after a kill, and the next recorder goes on behind it."""
+    sent, room = moments(5), [*[1 << 20] * 3, 40, 0]
+
+    def write(fd: int, data: bytes, write: Callable[[int, bytes], int] = os.write) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data[: room.pop(0)])
+
+    with monkeypatch.context() as full:
+        full.setattr(recorder.os, "write", write)
+        with pytest.raises(RecordingError, match=r"No space left on device\n  3 snapshots were recorded"):
+            record(path, sent[:4])
+    record(path, sent[4:])
+    assert everything(path) == [*sent[:3], sent[4]]
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
