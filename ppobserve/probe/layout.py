@@ -28,7 +28,10 @@ class Layout:
         self.bytes = ctypes.sizeof(slot)
         self.words = self.bytes // 8
         self._at = {name: getattr(slot, name).offset // 8 for name, _ in slot._fields_}  # type: ignore[misc]
-        self._names = [*map(str, range(nodes)), UNKNOWN]
+        names = [*map(str, range(nodes)), UNKNOWN]
+        self._cells = [(page, wanted) for page in names for wanted in names]
+        apart = (cell for cell in self._cells if UNKNOWN not in cell and cell[0] != cell[1])
+        self._no_mismatch: Series = dict.fromkeys(apart, 0)
 
     def counters(self, words: Sequence[int]) -> dict[str, Counter]:
         """The counters that one sum of slots holds, by metric name."""
@@ -75,9 +78,8 @@ class Layout:
 
     def _matrix(self, words: Sequence[int]) -> Series:
         """(page node, wanted node) to pages. Cells with an unknown node are there only once they count something."""
-        width, start = len(self._names), self._at["mismatch"]
-        pairs = [(page, wanted) for page in range(width) for wanted in range(width)]
-        cells = {(self._names[p], self._names[w]): words[start + p * width + w] for p, w in pairs}
-        return {
-            nodes: pages for nodes, pages in cells.items() if pages or (UNKNOWN not in nodes and nodes[0] != nodes[1])
-        }
+        pages = words[self._at["mismatch"] :]
+        if not any(pages):
+            return self._no_mismatch
+        cells = zip(self._cells, pages, strict=True)
+        return {nodes: count for nodes, count in cells if count or nodes in self._no_mismatch}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import operator
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ppobserve.kernel import bpf, numa
 from ppobserve.model import metrics
@@ -16,7 +14,7 @@ from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
 from ppobserve.probe.audit import Audit
 from ppobserve.probe.layout import Layout
-from ppobserve.probe.tables import Entry, Life, MappedTables, mapped
+from ppobserve.probe.tables import Entry, Life, MappedTables, words
 
 
 class Reader:
@@ -27,8 +25,7 @@ class Reader:
         self._attached, self._layout, self._tables = attached, Layout(nodes), MappedTables(attached)
         self._cpu_nodes = numa.nodes_of_cpus() if cpu_nodes is None else cpu_nodes
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
-        self._kept_type = abi.kept_type(nodes)
-        self._kept = mapped(attached.map("kept"), ctypes.sizeof(self._kept_type))
+        self._kept = words(attached.map("kept"), ctypes.sizeof(abi.kept_type(nodes)) // 8)
         self._derived: dict[tuple[Life, str], tuple[int, ...]] = {}
         self._audit = Audit(attached, self._tables.is_alive)
         self._released_by_pool = not attached.plan.has("return")
@@ -76,15 +73,22 @@ class Reader:
         self._derived = {key: counts for key, counts in self._derived.items() if key[0] in alive}
         return samples
 
-    def _sums(self, slots: memoryview) -> dict[int, Sequence[int]]:
-        """All words of a slot added up over CPUs, by address of the pool or key of the group."""
-        sums: dict[int, Sequence[int]] = {}
-        width = self._layout.words
-        for index, owner in enumerate(slots[::width].tolist()):
+    def _sums(self, slots: bytes) -> dict[int, Sequence[int]]:
+        """All words of a slot added up over CPUs, by address of the pool or key of the group.
+
+        A slot is one number, whose digits of 64 bits are its counts: one addition for all of them, and no count ever
+        gets as far as the next digit.
+        """
+        sums: dict[int, int] = {}
+        width, from_bytes = self._layout.bytes, int.from_bytes
+        for index, owner in enumerate(memoryview(slots).cast("Q")[:: self._layout.words].tolist()):
             if owner:
-                words = slots[index * width : (index + 1) * width].tolist()
-                sums[owner] = list(map(operator.add, sums[owner], words)) if owner in sums else words
-        return sums
+                at = index * width
+                sums[owner] = sums.get(owner, 0) + from_bytes(slots[at + 8 : at + width], "little")
+        return {owner: self._words(owner, digits) for owner, digits in sums.items()}
+
+    def _words(self, owner: int, digits: int) -> Sequence[int]:
+        return memoryview((digits << 64 | owner).to_bytes(self._layout.bytes, "little")).cast("Q").tolist()
 
     def _sample(self, index: int, raw: abi.Pool, words: Sequence[int]) -> PoolSample:
         counters = self._layout.counters(words)
@@ -120,13 +124,14 @@ class Reader:
             bpf.test_run(self._attached.program("sample_kept"), context=bpf.u64s([index, start]))
         if not self._tables.is_alive((index, raw.seen_ns)):
             return {}  # it ended meanwhile: what was read is anyone's
-        kept: Any = self._kept_type.from_buffer_copy(self._kept)
-        return {
-            (where, str(node), str(consumer)): pages[node]
-            for where, pages in zip(abi.PLACES, kept.pages, strict=True)
-            for node in range(nodes)
-            if node != consumer
-        }
+        return dict(zip(*self._places(consumer, self._kept.tolist()), strict=True))
+
+    def _places(self, consumer: int, pages: Sequence[int]) -> tuple[Sequence[tuple[str, str, str]], Sequence[int]]:
+        """Labels and pages of every place and node but the consumer's."""
+        nodes, width = self._attached.tables.nodes, self._attached.tables.nodes + 1
+        cells = [(place, node) for place in range(len(abi.PLACES)) for node in range(nodes) if node != consumer]
+        labels = [(abi.PLACES[place], str(node), str(consumer)) for place, node in cells]
+        return labels, [pages[place * width + node] for place, node in cells]
 
 
 def _pool(index: int, raw: abi.Pool) -> Pool:

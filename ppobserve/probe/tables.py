@@ -34,8 +34,8 @@ class Copy:
     """The tables at one moment."""
 
     ledger: abi.Ledger
-    slots: memoryview
-    """Words of all slots up to the last one in use."""
+    slots: bytes
+    """All slots up to the last one in use."""
     pools: bytes
 
     def entries(self) -> Iterator[Entry]:
@@ -52,8 +52,8 @@ class MappedTables:
 
     def __init__(self, attached: Attached) -> None:
         sizes, self._slot_words = attached.tables, ctypes.sizeof(abi.slot_type(attached.tables.nodes)) // 8
-        self._pools = _words(attached.map("pools"), _POOL_WORDS * sizes.entries)
-        self._slots = _words(attached.map("slots"), self._slot_words * sizes.slots)
+        self._pools = words(attached.map("pools"), _POOL_WORDS * sizes.entries)
+        self._slots = words(attached.map("slots"), self._slot_words * sizes.slots)
         self._owners = self._slots[:: self._slot_words]
         self._facts = mapped(attached.map("ledgers"), ctypes.sizeof(abi.Ledger))
 
@@ -90,7 +90,7 @@ class MappedTables:
         after = self.ledger()
         if before.folds_done != after.folds_begun:
             return None
-        return Copy(after, memoryview(slots).cast("Q"), pools)
+        return Copy(after, slots, pools)
 
     def ledger(self) -> abi.Ledger:
         """How many ends of pools have begun, and are done."""
@@ -102,6 +102,6 @@ def mapped(fd: int, size: int) -> mmap.mmap:
     return mmap.mmap(fd, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
 
 
-def _words(fd: int, words: int) -> memoryview:
-    """*words* u64 of a mapped array."""
-    return memoryview(mapped(fd, 8 * words)).cast("Q")[:words]
+def words(fd: int, count: int) -> memoryview:
+    """So many u64 of a mapped array."""
+    return memoryview(mapped(fd, 8 * count)).cast("Q")[:count]
