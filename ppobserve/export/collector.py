@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -19,7 +19,7 @@ from ppobserve.model.fold import Cardinality, Group, fold, label_names, label_va
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, total
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta, gather_ended
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, ended_gains, gather_ended
 
 
 class Watched(Protocol):
@@ -33,6 +33,19 @@ class Watched(Protocol):
 
     def hooks_missed(self) -> Mapping[str, int]:
         """Every hook of the plan, and the events that the kernel did not show to it."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one read showed."""
+
+    snapshot: Snapshot
+    cardinality: Cardinality
+    groups: tuple[Group, ...]
+    folded: int
+    """Pools or devices that found no room for series of their own."""
+    seconds: float
+    """How long it took."""
 
 
 class PoolCollector(Collector):
@@ -53,15 +66,22 @@ class PoolCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """One read, then every family of the metric table that the plan counts."""
+        seen = self.see()
+        yield from families(seen)
+        yield from self.about(seen)
+
+    def see(self) -> Seen:
+        """One read."""
         begin = time.perf_counter()
         with self._lock:
             snapshot = self._seen(self._source.read())
             groups = self._cap.apply(fold(snapshot.pools, self._cardinality))
-            folded = self._cap.folded
-        seconds = time.perf_counter() - begin
-        yield from families(snapshot, self._cardinality, groups)
-        yield from self_families(snapshot, seconds, folded)
-        yield from hook_families(snapshot.plan, self._source)
+            return Seen(snapshot, self._cardinality, groups, self._cap.folded, time.perf_counter() - begin)
+
+    def about(self, seen: Seen) -> Iterator[Family]:
+        """The families about ppobserve itself."""
+        yield from self_families(seen)
+        yield from hook_families(seen.snapshot.plan, self._source)
 
     def _seen(self, snapshot: Snapshot) -> Snapshot:
         """With a series a pool, ended pools show only what no series of their own has shown before they ended.
@@ -71,22 +91,22 @@ class PoolCollector(Collector):
         if self._cardinality is not Cardinality.POOL:
             return snapshot
         before, self._before = self._before, snapshot
-        self._ended = gather_ended(self._ended, delta(snapshot, before) if before else snapshot)
+        self._ended = gather_ended(self._ended, ended_gains(snapshot, before) if before else snapshot.pools)
         live = (sample for sample in snapshot.pools if sample.pool.state is not State.ENDED)
         ended = (sample for sample in self._ended.values() if any(map(total, sample.counters.values())))
         return replace(snapshot, pools=(*live, *ended))
 
 
-def families(snapshot: Snapshot, cardinality: Cardinality, groups: tuple[Group, ...]) -> Iterator[Family]:
-    """The families of all pools."""
-    names = label_names(cardinality)
-    for metric in counters(snapshot.plan):
+def families(seen: Seen) -> Iterator[Family]:
+    """The families of all pools. The daemon writes the same text itself: see ``export.text``."""
+    names, groups = label_names(seen.cardinality), seen.groups
+    for metric in counters(seen.snapshot.plan):
         yield _counter_family(metric, names, groups)
     for metric in gauges():
         yield (_remote_family if metric.labels else _gauge_family)(metric, names, groups)
     yield _gauge_family(TABLE["pool_detached_seconds"], names, groups)
-    if cardinality is Cardinality.POOL:
-        yield _info_family(snapshot.pools, {group.labels for group in groups})
+    if seen.cardinality is Cardinality.POOL:
+        yield _info_family(seen)
 
 
 def _counter_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Group]) -> Family:
@@ -131,15 +151,22 @@ def _remote_family(metric: Metric, names: tuple[str, ...], groups: Iterable[Grou
     return family
 
 
-def _info_family(samples: Iterable[PoolSample], shown: Set[tuple[str, ...]]) -> Family:
+def _info_family(seen: Seen) -> Family:
     metric, names = TABLE["pool_info"], label_names(Cardinality.POOL)
     family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=(*names, *metric.labels))
-    for sample in samples:
+    for row in info_rows(seen):
+        family.add_metric(row, 1)
+    return family
+
+
+def info_rows(seen: Seen) -> Iterator[tuple[str, ...]]:
+    """What every pool with series of its own is: the values of its labels, then of pool_info's own."""
+    shown = {group.labels for group in seen.groups}
+    for sample in seen.snapshot.pools:
         whose = label_values(sample.pool, Cardinality.POOL)
         if sample.pool.state is not State.ENDED and whose in shown:
             own = _described(sample.pool)
-            family.add_metric((*whose, *(own[label] for label in metric.labels)), 1)
-    return family
+            yield (*whose, *(own[label] for label in TABLE["pool_info"].labels))
 
 
 def _described(pool: Pool) -> dict[str, str]:
@@ -161,15 +188,15 @@ def _known(number: int) -> str:
     return str(number) if number >= 0 else ""
 
 
-def self_families(snapshot: Snapshot, seconds: float, folded: int) -> Iterator[Family]:
-    """The families about ppobserve itself."""
-    plan = snapshot.plan
+def self_families(seen: Seen) -> Iterator[Family]:
+    """The families about what was read, and the read itself."""
+    snapshot, plan = seen.snapshot, seen.snapshot.plan
     live = sum(sample.pool.state is not State.ENDED for sample in snapshot.pools)
     build = (__version__, snapshot.kernel, plan.level.value, plan.rung.value)
     yield _self("build_info", [(build, 1)])
     yield _self("pools_tracked", [((), live)])
     negative = sum(sample.gauges.get("inflight_pages", 0) < 0 for sample in snapshot.pools)
-    yield _self("pools_folded", [((), folded)])
+    yield _self("pools_folded", [((), seen.folded)])
     yield _self("pools_inflight_negative", [((), negative)])
     yield _self("pools_dropped", [((), snapshot.tables.pools_dropped)])
     yield _self("events_dropped", [((), snapshot.tables.slots_dropped)])
@@ -177,7 +204,7 @@ def self_families(snapshot: Snapshot, seconds: float, folded: int) -> Iterator[F
     yield _self("bpf_runs", [((program,), int(cost.runs)) for program, cost in snapshot.costs.items()])
     yield _self("bpf_seconds", [((program,), cost.seconds) for program, cost in snapshot.costs.items()])
     yield _self("levels_below", [((), snapshot.levels_below)])
-    yield _self("scrape_seconds", [((), seconds)])
+    yield _self("scrape_seconds", [((), seen.seconds)])
 
 
 def hook_families(plan: Plan, source: Watched) -> Iterator[Family]:

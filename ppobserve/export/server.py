@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, has_dualstack_ipv6
 from socketserver import TCPServer
 
-from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from ppobserve import __version__
 from ppobserve.errors import HostError, ListenError
 from ppobserve.export.collector import PoolCollector, Watched
+from ppobserve.export.exposition import Exposition
 from ppobserve.export.page import HEADERS, View, page
 from ppobserve.model.config import Config
 from ppobserve.model.document import to_document
@@ -90,9 +90,7 @@ class Server(ThreadingHTTPServer):
         everywhere = not address[0] and has_dualstack_ipv6()
         self.address_family = AF_INET6 if ":" in address[0] or everywhere else AF_INET
         self.health = Health(source)
-        self.registry = CollectorRegistry()
-        self.registry.register(PoolCollector(self.health, cardinality, max_series))
-        ProcessCollector(registry=self.registry)
+        self.exposition = Exposition(PoolCollector(self.health, cardinality, max_series))
         try:
             super().__init__(address, Handler)
         except OSError as error:
@@ -147,7 +145,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _metrics(self) -> None:
         encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-        self._answer(200, content_type, encode(self.server.registry))
+        openmetrics = content_type.startswith("application/openmetrics-text")
+        self._answer(200, content_type, self.server.exposition.text(encode, openmetrics=openmetrics))
 
     def _snapshot(self) -> None:
         document = json.dumps(to_document(self.server.health.read()), separators=(",", ":"))

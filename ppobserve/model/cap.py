@@ -53,7 +53,8 @@ class Cap:
     def _fitting(self, present: Mapping[Labels, Group]) -> tuple[Labels, ...]:
         """Who had series before, then who is new, as far as they fit beside the sum of all others."""
         known = [labels for labels in self._own if labels in present]
-        new = [labels for labels in present if labels not in self._own and labels not in self._rest]
+        own = frozenset(self._own)
+        new = [labels for labels in present if labels not in own and labels not in self._rest]
         costs = {labels: self._cost(present[labels]) for labels in (*known, *new)}
         if self.cardinality is Cardinality.NODE or (not self._folded and sum(costs.values()) <= self.most):
             return tuple(costs)

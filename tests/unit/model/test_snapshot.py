@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 
 from ppobserve.model.series import add, subtract
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta, gather_ended
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta, ended_gains, gather_ended
 from tests.unit.make import Host, flat, histories, snapshot, snapshots
 
 
@@ -44,7 +44,7 @@ def test_gathered_ended_gains_hold_what_pools_counted_after_they_were_last_seen(
     """Last seen in their own series plus gathered: nothing is missing, nothing is there twice."""
     seen, ended, old = {}, {}, None
     for new in snapshots(history, Host()):
-        ended = gather_ended(ended, delta(new, old) if old else new)
+        ended = gather_ended(ended, ended_gains(new, old) if old else new.pools)
         seen |= {sample.pool.key: sample.counters for sample in new.pools if sample.pool.state is not State.ENDED}
         gathered = [sample.counters for sample in ended.values()]
         assert flat(reduce(add, [*seen.values(), *gathered], {})) == flat(new.counters())
