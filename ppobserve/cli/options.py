@@ -41,8 +41,13 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
+    return whole(text, "samples")
+
+
+def whole(text: str, what: str) -> int:
+    """A positive whole number of something."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of samples")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of {what}")
     return int(text)
 
 

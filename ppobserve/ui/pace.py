@@ -25,11 +25,15 @@ def lower(steps: Sequence[float], now: float) -> float:
 def moment(played: Playable, position: float, seconds: float) -> tuple[Snapshot, Snapshot]:
     """The snapshot at *position* and one that is at least *seconds* older, if the recording has it: the source is left
     at *position*."""
-    back, position = seconds, min(max(position, 0.0), played.duration)
+    position = min(max(position, 0.0), played.duration)
     played.seek(position)
     now = before = played.read()
-    while before.time >= now.time and back < 2 * position:
+    back = seconds
+    while before.time == now.time and position > 0:
         played.seek(max(position - back, 0.0))
-        before, back = played.read(), back * 2
+        before = played.read()
+        if back >= position:
+            break
+        back *= 2
     played.seek(position)
     return before, now
