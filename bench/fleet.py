@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from bench.hosts import FAULTS, Host
@@ -63,6 +64,7 @@ def registry(host: Watched, cardinality: Cardinality, max_series: int = Config.m
     """What a host exports."""
     made = CollectorRegistry()
     made.register(PoolCollector(host, cardinality, max_series))
+    ProcessCollector(registry=made)  # of this process, which stands for all of them
     return made
 
 
@@ -80,7 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(BrokenPipeError):  # the scraper had no more patience
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """A scrape is no news."""

@@ -18,7 +18,13 @@ NAMED = re.compile(r"(?<![:\w])ppobserve_[a-z_]*[a-z]\b(?:\\?\{([^}]*)\})?")
 RECORDED = re.compile(r"\b[a-z_]+:ppobserve_[a-z_]+:[a-z0-9_]+")
 GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right) ?\(([a-z_, ]*)\)")
 EVERY_SERIES_HAS = {"instance", "job", "le"}
-EVERY_LABEL = {*POOL_LABELS, *EVERY_SERIES_HAS, *(label for metric in TABLE.values() for label in metric.labels)}
+ALERTS_HAVE = {"alertname", "severity"}
+EVERY_LABEL = {
+    *POOL_LABELS,
+    *ALERTS_HAVE,
+    *EVERY_SERIES_HAS,
+    *(label for metric in TABLE.values() for label in metric.labels),
+}
 NO_METRIC = re.compile(r"(- name: |uid\W+)ppobserve_\w+")
 """Names of rule groups."""
 
@@ -57,6 +63,11 @@ def test_every_recorded_series_and_every_label_of_a_query_exists(path: Path) -> 
     assert set(RECORDED.findall(text)) <= records()
     grouped = {label.strip() for labels in GROUPED.findall(text) for label in labels.split(",")} - {""}
     assert grouped <= EVERY_LABEL
+
+
+def test_every_recorded_series_is_used() -> None:
+    used = {name for path in TEXTS for name in RECORDED.findall(re.sub("record: .*", "", path.read_text()))}
+    assert records() == used
 
 
 def test_the_documentation_explains_every_metric() -> None:
