@@ -10,7 +10,7 @@ from pathlib import Path
 from ppobserve.errors import HostError
 
 STATUS = Path("/proc/thread-self/status")
-BITS = {"NET_ADMIN": 12, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
+BITS = {"SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
 """include/uapi/linux/capability.h; those that we ever want."""
 
 _VERSION_3 = 0x20080522

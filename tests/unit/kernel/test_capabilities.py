@@ -41,3 +41,10 @@ def test_a_status_without_capabilities_is_said(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("Name:\tx\n")
     with pytest.raises(HostError, match="cannot tell which capabilities we have"):
         capabilities.effective(tmp_path / "status")
+
+
+def test_the_own_network_namespace_can_be_looked_into_without_any() -> None:
+    code = (
+        "from ppobserve.kernel import netns\nkeep([])\nprint(len(netns.visit(netns.namespaces(), lambda inode: inode)))"
+    )
+    assert child(code) == "1"

@@ -1,0 +1,197 @@
+"""What is in deploy/: manifests against their schemas, the image's recipe, Prometheus' configuration, Ansible's."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ppobserve.cli.serve import READING
+from ppobserve.model.config import Config, config_from
+from tests.prometheus import ROOT, promtool
+
+DEPLOY = ROOT / "deploy"
+BIN = Path(sys.executable).parent
+OVERLAYS = {"base": 3, "podmonitor": 4, "servicemonitor": 5}
+MONITORS = {"base": 0, "podmonitor": 1, "servicemonitor": 1}
+KUBERNETES = "1.31"
+"""Whose schema: older than what most run."""
+OPERATOR = "monitoring.coreos.com/v1"
+
+
+def kustomized(overlay: str) -> list[dict[str, Any]]:
+    """What kubectl would send."""
+    command = [BIN / "kubectl", "kustomize", DEPLOY / "kubernetes" / overlay]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (made.returncode, made.stderr) == (0, "")
+    return list(yaml.safe_load_all(made.stdout))
+
+
+def wrong(manifest: dict[str, Any]) -> str:
+    """What the API server would object to; "" for nothing."""
+    from kubernetes_validate import ValidationError, validate
+
+    try:
+        validate(manifest, KUBERNETES, strict=True)
+    except ValidationError as error:
+        return str(error.message)
+    return ""
+
+
+_ASK = """
+import json, sys
+from cloudcoil.models.prometheus_operator import v1
+from pydantic import ValidationError
+
+def taken(manifest):
+    try:
+        return getattr(v1, manifest["kind"]).model_validate(manifest).model_dump(by_alias=True, exclude_unset=True)
+    except ValidationError as error:
+        return str(error)
+
+print(json.dumps([taken(each) for each in json.load(sys.stdin)]))
+"""
+
+
+def wrong_for_operator(*manifests: dict[str, Any]) -> list[str]:
+    """What the operator's definitions would object to in each; all at once, for they take seconds to import.
+
+    The models take what they don't know in silence: so what they took is looked at, too.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _ASK],
+        input=json.dumps(manifests),
+        env={"PYTHONPATH": str(operator_models())},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    pairs = zip(manifests, json.loads(done.stdout), strict=True)
+    return ["" if taken == manifest else f"taken as: {taken}" for manifest, taken in pairs]
+
+
+@cache
+def operator_models() -> Path:
+    """Where the operator's resources are, as Python models; fetched when they are not there."""
+    found = subprocess.run([ROOT / "scripts/operator-models"], capture_output=True, text=True, timeout=300, check=True)
+    return Path(found.stdout.strip())
+
+
+def of_kind(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    (found,) = (each for each in manifests if each["kind"] == kind)
+    return found
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_manifests_keep_to_their_schemas(overlay: str) -> None:
+    manifests = kustomized(overlay)
+    assert len(manifests) == OVERLAYS[overlay]
+    assert [wrong(each) for each in manifests if each["apiVersion"] != OPERATOR] == [""] * (
+        len(manifests) - MONITORS[overlay]
+    )
+
+
+def test_a_wrong_manifest_is_found() -> None:
+    daemons = of_kind(kustomized("base"), "DaemonSet")
+    (container,) = daemons["spec"]["template"]["spec"]["containers"]
+    container["readinesProbe"] = container.pop("readinessProbe")
+    assert "readinesProbe" in wrong(daemons)
+    container.pop("readinesProbe")
+    container["ports"][0]["containerPort"] = "metrics"
+    assert "metrics" in wrong(daemons)
+
+
+def test_monitors_keep_to_the_operators_definitions_and_a_wrong_one_is_found() -> None:
+    right = [of_kind(kustomized("podmonitor"), "PodMonitor"), of_kind(kustomized("servicemonitor"), "ServiceMonitor")]
+    unknown, mistaken = deepcopy(right)
+    unknown["spec"]["podMetricsEndpoints"][0]["intervall"] = "15s"
+    mistaken["spec"]["endpoints"] = "metrics"
+    objections = wrong_for_operator(*right, unknown, mistaken)
+    assert objections[:2] == ["", ""]
+    assert "'intervall'" not in objections[2] and objections[2].startswith("taken as: {")
+    assert "spec.endpoints" in objections[3]
+
+
+def test_the_monitors_find_the_pods() -> None:
+    for overlay, kind, endpoints in (
+        ("podmonitor", "PodMonitor", "podMetricsEndpoints"),
+        ("servicemonitor", "ServiceMonitor", "endpoints"),
+    ):
+        manifests = kustomized(overlay)
+        pod = of_kind(manifests, "DaemonSet")["spec"]["template"]
+        ports = {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
+        monitor = of_kind(manifests, kind)["spec"]
+        assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        assert {each["port"] for each in monitor[endpoints]} <= ports
+    service = of_kind(kustomized("servicemonitor"), "Service")
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_pods_configuration_is_one() -> None:
+    manifests = kustomized("base")
+    config, daemons = of_kind(manifests, "ConfigMap"), of_kind(manifests, "DaemonSet")
+    (container,) = daemons["spec"]["template"]["spec"]["containers"]
+    chosen = config_from(yaml.safe_load(config["data"]["ppobserve.yaml"]), "ConfigMap")
+    assert chosen.address[1] == container["ports"][0]["containerPort"] == Config().address[1]
+    (volume,) = (each for each in daemons["spec"]["template"]["spec"]["volumes"] if each["name"] == "config")
+    assert volume["configMap"]["name"] == config["metadata"]["name"]
+
+
+def test_pods_containers_and_the_service_have_the_same_privileges() -> None:
+    (container,) = of_kind(kustomized("base"), "DaemonSet")["spec"]["template"]["spec"]["containers"]
+    pod = set(container["securityContext"]["capabilities"]["add"])
+    recipe = set(re.findall(r"--cap-add (\w+)", (DEPLOY / "docker/Dockerfile").read_text()))
+    unit = (DEPLOY / "systemd/ppobserve.service").read_text()
+    (bounding,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    assert pod == recipe == {name.removeprefix("CAP_") for name in bounding.split()} > set(READING)
+
+
+def test_the_image_is_well_made() -> None:
+    command = [BIN / "hadolint", "--ignore", "DL3008", "--failure-threshold", "info", DEPLOY / "docker/Dockerfile"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # DL3008: pin every package
+    assert (done.returncode, done.stdout) == (0, "")
+    bad = subprocess.run([*command[:-1], "-"], input="FROM debian\nRUN cd /tmp\n", capture_output=True, text=True)
+    assert "DL3006" in bad.stdout and bad.returncode
+
+
+def test_the_image_has_what_the_package_depends_on_and_copies_what_is_there() -> None:
+    recipe = (DEPLOY / "docker/Dockerfile").read_text()
+    control = (DEPLOY / "debian/control").read_text()
+    (depends,) = re.findall(r"^Depends: (.*)$", control, re.MULTILINE)
+    packages = [word for word in depends.replace(",", " ").split() if not word.startswith("$")]
+    assert " ".join(packages) in recipe
+    sources = re.findall(r"^COPY (?:--\S+ )?(\S+) ", recipe, re.MULTILINE)
+    assert len(sources) == 3 and all((ROOT / source).exists() for source in sources)
+    allowed = (DEPLOY / "docker/Dockerfile.dockerignore").read_text()
+    assert all(f"!{source}\n" in allowed for source in sources)
+
+
+def test_prometheus_takes_its_configuration() -> None:
+    done = promtool("check", "config", DEPLOY / "prometheus/prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout and "2 rule files found" in done.stdout
+
+
+def test_an_instance_is_its_hosts_name() -> None:
+    (job,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (rule,) = job["relabel_configs"]
+    listed = yaml.safe_load((DEPLOY / "prometheus/targets/example.yml").read_text())
+    hosts = [target for group in listed for target in group["targets"]]
+    assert [re.fullmatch(rule["regex"], host)[1] for host in hosts] == ["db-17", "db-18", "web-3"]  # type: ignore[index]
+    assert {host.rpartition(":")[2] for host in hosts} == {str(Config().address[1])}
+
+
+def test_what_ansible_writes_is_a_configuration() -> None:
+    (play,) = yaml.safe_load((DEPLOY / "ansible/ppobserve.yml").read_text())
+    assert config_from(yaml.safe_load(yaml.safe_dump(play["vars"]["ppobserve_config"])), "vars").listen == ":10817"
+    notified = {task.get("notify") for task in play["tasks"]} - {None}
+    assert notified == {handler["name"] for handler in play["handlers"]}
