@@ -192,6 +192,6 @@ def test_an_instance_is_its_hosts_name() -> None:
 
 def test_what_ansible_writes_is_a_configuration() -> None:
     (play,) = yaml.safe_load((DEPLOY / "ansible/ppobserve.yml").read_text())
-    assert config_from(yaml.safe_load(yaml.safe_dump(play["vars"]["ppobserve_config"])), "vars").listen == ":10817"
+    assert config_from(yaml.safe_load(yaml.safe_dump(play["vars"]["config"])), "vars").listen == ":10817"
     notified = {task.get("notify") for task in play["tasks"]} - {None}
     assert notified == {handler["name"] for handler in play["handlers"]}

@@ -5,6 +5,7 @@ The screenshots stay in build/page: light and dark, at a desk and on a phone.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -97,6 +98,14 @@ def visit(browser: Any, site: Site) -> Iterator[Callable[..., Seen]]:
         context.close()
 
 
+def keep(folder: Path) -> None:
+    """A folder in the tree, that of its owner even if tests run as root."""
+    folder.mkdir(parents=True, exist_ok=True)
+    owner = folder.parent.parent.stat()
+    for each in (folder.parent, folder):
+        os.chown(each, owner.st_uid, owner.st_gid)
+
+
 def text(seen: Seen, selector: str) -> str:
     return str(seen.page.locator(selector).first.inner_text())
 
@@ -109,7 +118,7 @@ def test_it_fits_and_asks_nobody_else(visit: Callable[..., Seen], site: Site, sc
     assert seen.page.evaluate("document.documentElement.scrollWidth") == width
     assert seen.requests == [site.url]
     assert seen.complaints == []
-    SHOTS.mkdir(parents=True, exist_ok=True)
+    keep(SHOTS)
     seen.page.screenshot(path=SHOTS / f"{scheme}-{size}.png", full_page=True)
     ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(251, 251, 250)", "dark": "rgb(19, 22, 25)"}[scheme]

@@ -109,6 +109,9 @@ def test_devices_have_an_end_and_those_that_are_gone_make_room() -> None:
     history.add(at(5 * DEVICES * STEP, *alive))
     assert len(history.hour.devices) == DEVICES
     assert host(history, "inflight")[-1] == 999
+    tracks = [history.hour.host, *history.hour.devices.values()]
+    points = [array for track in tracks for array in track._points.values()]
+    assert sum(len(each) * each.itemsize for each in points) < 450 * 1024
 
 
 def test_what_ended_pools_counted_is_in_their_devices_track() -> None:
