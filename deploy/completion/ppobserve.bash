@@ -6,13 +6,14 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_ppobserve_lab_subparsers=(veth frames)
-_shtab_ppobserve_subparsers=(serve top trace pools record check bpftrace lab)
+_shtab_ppobserve_subparsers=(serve top trace pools record report check bpftrace lab)
 
 _shtab_ppobserve_serve_option_strings=(-h --help --config --listen --level --rung)
-_shtab_ppobserve_top_option_strings=(-h --help --once --json -T --timestamp --level --rung)
+_shtab_ppobserve_top_option_strings=(-h --help --from --once --json -T --timestamp --sort --reverse --limit --filter --columns --level --rung)
 _shtab_ppobserve_trace_option_strings=(-h --help --event --netdev --node --limit --stack -n --count --seconds -w --wide --json --rung)
 _shtab_ppobserve_pools_option_strings=(-h --help -w --wide --json --from --seconds --rung)
 _shtab_ppobserve_record_option_strings=(-h --help -o --output --max-bytes --keep --level --rung)
+_shtab_ppobserve_report_option_strings=(-h --help -o --output)
 _shtab_ppobserve_check_option_strings=(-h --help --json --save-facts --facts --level --rung)
 _shtab_ppobserve_bpftrace_option_strings=(-h --help --facts)
 _shtab_ppobserve_lab_veth_option_strings=(-h --help --seconds --bytes --cpus --rounds --receiver-cpu --json)
@@ -25,6 +26,9 @@ _shtab_ppobserve_trace___event_COMPGEN=_ppobserve_events
 _shtab_ppobserve_trace___netdev_COMPGEN=_ppobserve_netdevs
 _shtab_ppobserve_record__o_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_record___output_COMPGEN=_shtab_compgen_files
+_shtab_ppobserve_report_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_ppobserve_report__o_COMPGEN=_shtab_compgen_files
+_shtab_ppobserve_report___output_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_check___save_facts_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_check___facts_COMPGEN=_shtab_compgen_files
 _shtab_ppobserve_bpftrace___facts_COMPGEN=_shtab_compgen_files
@@ -40,7 +44,7 @@ _shtab_ppobserve_record___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_check___level_choices=(lean standard full)
 _shtab_ppobserve_check___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_lab_pos_0_choices=(veth frames)
-_shtab_ppobserve_pos_0_choices=(serve top trace pools record check bpftrace lab)
+_shtab_ppobserve_pos_0_choices=(serve top trace pools record report check bpftrace lab)
 
 _shtab_ppobserve_serve__h_nargs=0
 _shtab_ppobserve_serve___help_nargs=0
@@ -50,6 +54,7 @@ _shtab_ppobserve_top___once_nargs=0
 _shtab_ppobserve_top___json_nargs=0
 _shtab_ppobserve_top__T_nargs=0
 _shtab_ppobserve_top___timestamp_nargs=0
+_shtab_ppobserve_top___reverse_nargs=0
 _shtab_ppobserve_trace__h_nargs=0
 _shtab_ppobserve_trace___help_nargs=0
 _shtab_ppobserve_trace___stack_nargs=0
@@ -63,6 +68,8 @@ _shtab_ppobserve_pools___wide_nargs=0
 _shtab_ppobserve_pools___json_nargs=0
 _shtab_ppobserve_record__h_nargs=0
 _shtab_ppobserve_record___help_nargs=0
+_shtab_ppobserve_report__h_nargs=0
+_shtab_ppobserve_report___help_nargs=0
 _shtab_ppobserve_check__h_nargs=0
 _shtab_ppobserve_check___help_nargs=0
 _shtab_ppobserve_check___json_nargs=0

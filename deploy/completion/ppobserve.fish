@@ -60,8 +60,8 @@ function _shtab_ppobserve_using
   test "$_shtab_ppobserve_cmdpath" = "$argv"
 end
 
-set -g _shtab_ppobserve_commands serve top trace pools record check bpftrace lab 'lab veth' 'lab frames'
-set -g _shtab_ppobserve_opts_with_value --batch --bytes --config --count --cpu --cpus --event --facts --from --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size -n -o
+set -g _shtab_ppobserve_commands serve top trace pools record report check bpftrace lab 'lab veth' 'lab frames'
+set -g _shtab_ppobserve_opts_with_value --batch --bytes --columns --config --count --cpu --cpus --event --facts --filter --from --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size --sort -n -o
 
 complete -c ppobserve -e
 complete -c ppobserve -f
@@ -76,9 +76,15 @@ complete -c ppobserve -n '_shtab_ppobserve_using serve' -l level -xka "lean stan
 complete -c ppobserve -n '_shtab_ppobserve_using serve' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a top -d 'What every pool does, once or every few seconds.'
 complete -c ppobserve -n '_shtab_ppobserve_using top' -s h -l help -d 'show this help message and exit'
+complete -c ppobserve -n '_shtab_ppobserve_using top' -l from -x -d 'live: this kernel, through the daemon where one runs (default); http://HOST:10817: a daemon; FILE: a recording'
 complete -c ppobserve -n '_shtab_ppobserve_using top' -l once -d 'one sample, then end'
 complete -c ppobserve -n '_shtab_ppobserve_using top' -l json -d 'a JSON document a sample, one a line, with totals instead of rates'
-complete -c ppobserve -n '_shtab_ppobserve_using top' -s T -l timestamp -d 'the time above each sample'
+complete -c ppobserve -n '_shtab_ppobserve_using top' -s T -l timestamp -d 'text with the time above each sample'
+complete -c ppobserve -n '_shtab_ppobserve_using top' -l sort -x -d 'numbers from the highest, names from A (default: busiest)'
+complete -c ppobserve -n '_shtab_ppobserve_using top' -l reverse -d 'sort the other way round'
+complete -c ppobserve -n '_shtab_ppobserve_using top' -l limit -x -d 'show so many pools at most'
+complete -c ppobserve -n '_shtab_ppobserve_using top' -l filter -x -d 'only pools that fit: '"'"'netdev=eth* mismatches>0 mlx5'"'"''
+complete -c ppobserve -n '_shtab_ppobserve_using top' -l columns -x -d 'of pool, netdev, netns, driver, napi, queue, cpu, node, state, refills, batch, misses, mismatches, remote, slow, held, returned, inflight, cache, ring'
 complete -c ppobserve -n '_shtab_ppobserve_using top' -l level -xka "lean standard full" -d 'how much is counted (default: standard)'
 complete -c ppobserve -n '_shtab_ppobserve_using top' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a trace -d 'A line an event: mismatches, slow refills, returns, and the life of pools.'
@@ -107,6 +113,10 @@ complete -c ppobserve -n '_shtab_ppobserve_using record' -l max-bytes -x -d 'beg
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l keep -x -d 'old files that stay: FILE.1 and so on (default: 3)'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l level -xka "lean standard full" -d 'how much is counted (default: standard)'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
+complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a report -d 'A recording as one web page: plots, and a verdict in plain words.'
+complete -c ppobserve -n '_shtab_ppobserve_using report' -s h -l help -d 'show this help message and exit'
+complete -c ppobserve -n '_shtab_ppobserve_using report' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'the page, to be written'
+complete -c ppobserve -n '_shtab_ppobserve_using report; and test $_shtab_ppobserve_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'what ppobserve record wrote'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a check -d 'What can be observed on this kernel, how, and at which cost.'
 complete -c ppobserve -n '_shtab_ppobserve_using check' -s h -l help -d 'show this help message and exit'
 complete -c ppobserve -n '_shtab_ppobserve_using check' -l json -d 'one JSON document'
