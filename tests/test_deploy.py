@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.prometheus import ROOT, promtool
 from ppobserve.cli.serve import READING
 from ppobserve.model.config import Config, config_from
-from tests.prometheus import ROOT, promtool
 
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
