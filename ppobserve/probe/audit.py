@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from ppobserve.kernel import bpf
 from ppobserve.model.audit import Ahead, Stats
-from ppobserve.model.series import Counters
+from ppobserve.model.series import Counters, total
 from ppobserve.probe import abi
 from ppobserve.probe.attach import AUDIT_MAP, AUDIT_PROGRAM, Attached
 from ppobserve.probe.tables import Life
+
+IN_A_ROW = 3
 
 
 @dataclass
@@ -19,9 +21,17 @@ class _Judged:
     """What is known of one pool's counters."""
 
     begun: dict[str, Ahead] = field(default_factory=dict)
-    last: dict[str, int] = field(default_factory=dict)
-    lasting: dict[str, int] = field(default_factory=dict)
-    """What two comparisons in a row found: an event that is under way shows in one."""
+    found: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """What the last ``IN_A_ROW`` comparisons found."""
+
+    def note(self, name: str, apart: int) -> None:
+        """One comparison of one counter."""
+        self.found[name] = (*self.found.get(name, ()), apart)[-IN_A_ROW:]
+
+    def lasting(self, name: str) -> int:
+        """What all of them found: an event that is under way shows in one, hardly in two."""
+        found = self.found.get(name, ())
+        return min(found) if len(found) == IN_A_ROW else 0
 
 
 class Audit:
@@ -57,25 +67,31 @@ class Audit:
                 continue
             lives[life] = self._lives.pop(life, _Judged())
             if after := self._look(life):
-                self._judge(lives[life], counters, before[life], after, from_birth=not raw.first_hold)
+                self._judge(lives[life], raw, counters, before[life], after)
         for judged in self._lives.values():  # they ended
-            self._ended = {name: count + judged.lasting.get(name, 0) for name, count in self._ended.items()}
+            self._ended = {name: count + judged.lasting(name) for name, count in self._ended.items()}
         self._lives = lives
 
-    def _judge(self, judged: _Judged, counters: Counters, before: Stats, after: Stats, *, from_birth: bool) -> None:
+    def _judge(self, judged: _Judged, raw: abi.Pool, counters: Counters, before: Stats, after: Stats) -> None:
         """A pool that was seen from its beginning began level with the kernel; another is taken as it is found."""
+        steady = _is_steady(raw, counters)
         for each in self._audits:
-            if not each.comparable(before, after):
+            if (each.still and not steady) or not each.comparable(before, after):
                 continue
             now = each.ahead(counters, before, after)
-            begun = judged.begun.setdefault(each.name, (0, 0) if from_birth else now)
-            apart = each.apart(begun, now)
-            judged.lasting[each.name] = min(apart, judged.last.get(each.name, 0))
-            judged.last[each.name] = apart
+            begun = judged.begun.setdefault(each.name, now if raw.first_hold else (0, 0))
+            judged.note(each.name, each.apart(begun, now))
 
     def divergence(self) -> dict[str, int]:
         """Events by the kernel's name for its counter that only one side has seen; ended pools' included."""
         return {
-            name: ended + sum(judged.lasting.get(name, 0) for judged in self._lives.values())
+            name: ended + sum(judged.lasting(name) for judged in self._lives.values())
             for name, ended in self._ended.items()
         }
+
+
+def _is_steady(raw: abi.Pool, counters: Counters) -> bool:
+    """Is no slow refill under way? Then the pool has counted every page that we have, and the other way round: until
+    one ends, its pages are in the cache already, and in neither side's counters."""
+    held: int = raw.inflight + raw.release_cnt - raw.first_hold
+    return (held - total(counters.get("pages_held"))) & 0xFFFFFFFF == 0
