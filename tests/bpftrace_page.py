@@ -16,16 +16,16 @@ Compared = Mapping[str, Mapping[str, str]]
 """{version of bpftrace: {script: the traffic it was compared on; empty: it ran, without any; or why it was refused}}"""
 
 
-def write(kernel: str, compared: Compared) -> bool:
+def write(kernel: str, compared: Compared, *, found: Path = FOUND, page: Path = PAGE) -> bool:
     """Keep what was found on a kernel, and the table. Was it there already?"""
-    before = {path: path.read_text() for path in (FOUND, PAGE)}
-    found = json.loads(before[FOUND])
+    before = [path.read_text() for path in (found, page)]
+    known = json.loads(before[0])
     for version, scripts in compared.items():
-        found.setdefault(version, {})[kernel] = dict(scripts)
-    ordered = {v: {k: found[v][k] for k in sorted(found[v], key=_number)} for v in sorted(found, key=_number)}
-    FOUND.write_text(json.dumps(ordered, indent=2) + "\n")
-    PAGE.write_text(with_table(before[PAGE], ordered))
-    return before == {path: path.read_text() for path in (FOUND, PAGE)}
+        known.setdefault(version, {})[kernel] = dict(scripts)
+    ordered = {v: {k: known[v][k] for k in sorted(known[v], key=_number)} for v in sorted(known, key=_number)}
+    found.write_text(json.dumps(ordered, indent=2) + "\n")
+    page.write_text(with_table(before[1], ordered))
+    return before == [path.read_text() for path in (found, page)]
 
 
 def with_table(page: str, found: Mapping[str, Compared]) -> str:

@@ -27,6 +27,7 @@ from tests.live.conftest import Start
 from tests.live.traffic import has_frames, moving_frames, veth_has_pools
 
 MEGABYTE = 1_000_003
+FRAMES = 30_011
 PARKED = 30_011
 ROUNDS = (0, 1, 0, 1)
 
@@ -91,7 +92,7 @@ def traffic_of_test_runs(features: Features) -> tuple[str, ...]:
     """Live frames by a task that moves between the nodes (5.18)."""
     if not has_frames():
         return ()
-    moving_frames(features)
+    moving_frames(features, FRAMES)
     return ("live frames",)
 
 
@@ -102,6 +103,7 @@ def traffic_of_veth(source: Live, stack: ExitStack) -> tuple[str, ...]:
     zombie, alive = (stack.enter_context(VethLab(receiver_cpu=0)) for _ in range(2))
     for cpu in ROUNDS:
         zombie.send(MEGABYTE, cpu=cpu)
+    for cpu in (0, 1):
         alive.send(MEGABYTE, cpu=cpu)
     zombie.send(MEGABYTE, cpu=0, splice=True)
     zombie.park(PARKED, cpu=0)
