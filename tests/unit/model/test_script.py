@@ -90,6 +90,19 @@ def test_what_differs_between_kernels(kernel: str, field: str, pool: str, pfmema
     assert f"@inflight{pool}" in filled(SCRIPTS["page_pool_inflight"], recorded(kernel))
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_says_whose_it_is(name: str) -> None:
+    assert "\n * For:  kernel 6.1.0-50-amd64 and" in filled(SCRIPTS[name], recorded("6.1"))
+
+
+def test_a_release_from_a_file_does_not_get_out_of_its_comment() -> None:
+    forged = replace(recorded("6.1"), kernel='6.1 */ BEGIN { system("reboot"); } /*\n')
+    for template in SCRIPTS.values():
+        script = filled(template, forged)
+        assert "system(" not in script
+        assert script.splitlines()[:2] == template.splitlines()[:2] and script.count("*/") == template.count("*/")
+
+
 def test_offsets_and_the_place_of_the_node_are_the_kernels() -> None:
     numa = filled(SCRIPTS["page_pool_numa"], recorded("6.12"))
     assert "$page_node = (*(uint64 *)($page + 0) >> 54) & 1023;" in numa
