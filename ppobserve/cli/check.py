@@ -14,7 +14,9 @@ from ppobserve.model.audit import audited
 from ppobserve.model.document import plan_document
 from ppobserve.model.features import Features
 from ppobserve.model.plan import make_plan
-from ppobserve.probe.source import bpf_folder
+from ppobserve.probe.abi import Tables
+from ppobserve.probe.maps import memory_of
+from ppobserve.probe.source import bpf_folder, tables
 from ppobserve.probe.toolchain import require_bcc
 from ppobserve.ui.check import report
 
@@ -59,6 +61,8 @@ def examine(features: Features, args: argparse.Namespace) -> dict[str, Any]:
     except HostError as error:
         problems.append(_problem(error))
     document = _document(features, plan, problems)
+    if features.root and plan:
+        document["memory"] = _memory(tables(features))
     if not features.root:
         what = "not root: fentry and kprobes were not tried, and nothing can be attached"
         document["problems"].append({"what": what, "fix": "sudo ppobserve check"})
@@ -82,7 +86,21 @@ def _problem(error: HostError) -> Problem:
 
 
 def _document(features: Features, plan: dict[str, Any] | None, problems: list[Problem]) -> dict[str, Any]:
-    return {"observable": not problems, "kernel": _kernel(features), "plan": plan, "problems": [*problems]}
+    return {
+        "observable": not problems,
+        "kernel": _kernel(features),
+        "plan": plan,
+        "memory": None,
+        "problems": [*problems],
+    }
+
+
+def _memory(sizes: Tables) -> dict[str, Any] | None:
+    """What the maps take in the kernel, and what there is room for; nothing where the kernel refuses to make them."""
+    try:
+        return {"maps": memory_of(sizes), "pools": sizes.pools, "slots": sizes.slots}
+    except HostError:
+        return None
 
 
 def _kernel(features: Features) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ppobserve.cli import config, options
 from ppobserve.cli.service import Service
 from ppobserve.export.server import Server
-from ppobserve.kernel import capabilities, memory
+from ppobserve.kernel import capabilities
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.governed import Governed
@@ -82,7 +82,6 @@ def _give_up(chosen: Config) -> None:
     """What attaching took and reading does not. With a budget, another level may have to be attached later."""
     if chosen.budget is None:
         capabilities.keep(READING)
-    memory.trim()
 
 
 def _config(args: argparse.Namespace) -> Config:

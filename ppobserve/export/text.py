@@ -44,11 +44,12 @@ class Lines:
         if metric.kind == "histogram":
             yield from self._histogram(metric)
             return
+        name = metric.full_name
         for group, labels in self._groups:
             series = group.counters.get(metric.name)
             if isinstance(series, Mapping):
                 for values, count in series.items():
-                    yield self._template(metric.full_name, metric.labels, values) % labels + f" {number(count)}\n"
+                    yield self._template(name, metric.labels, values) % labels + f" {number(count)}\n"
 
     def gauge(self, metric: Metric) -> Iterator[str]:
         """The samples of a gauge: one a group."""

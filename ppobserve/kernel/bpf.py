@@ -128,7 +128,12 @@ def _patiently(attr: bytes, what: str) -> int:
 
 def create_array(value_bytes: int, entries: int = 1) -> int:
     """A new array map; returns its fd."""
-    return bpf(MAP_CREATE, struct.pack("<IIII", MAP_TYPE_ARRAY, 4, value_bytes, entries), "cannot create a BPF map")
+    return create_map(MAP_TYPE_ARRAY, 4, value_bytes, entries)
+
+
+def create_map(kind: int, key_bytes: int, value_bytes: int, entries: int, flags: int = 0) -> int:
+    """A new map; returns its fd."""
+    return bpf(MAP_CREATE, struct.pack("<5I", kind, key_bytes, value_bytes, entries, flags), "cannot create a BPF map")
 
 
 def look_up(array: int, value_bytes: int, index: int = 0) -> bytes:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
+from ppobserve.kernel import memory
 from ppobserve.kernel.features import gather
 from ppobserve.kernel.netdev import ListedPool, PoolLister
 from ppobserve.model.plan import Level, Plan, Rung
@@ -28,7 +29,9 @@ class Live:
     @classmethod
     def start(cls, level: Level, rung: Rung | None = None) -> Live:
         """Look at this kernel, attach the best plan, and be ready to read."""
-        return cls(attach(gather(), level, forced=rung))
+        live = cls(attach(gather(), level, forced=rung))
+        memory.give_back()
+        return live
 
     @property
     def plan(self) -> Plan:

@@ -23,7 +23,8 @@ def report(document: Mapping[str, Any]) -> str:
     lines = [textwrap.fill(fact, WIDTH, subsequent_indent=" " * 11, break_on_hyphens=False) for fact in facts]
     plan = document["plan"]
     if plan:
-        lines += [f"plan       level {plan['level']}, by {plan['rung']}", "", *_hooks(plan["hooks"])]
+        lines += [f"plan       level {plan['level']}, by {plan['rung']}"]
+        lines += [*_memory(document.get("memory")), "", *_hooks(plan["hooks"])]
         lines += _paragraphs("compared with the kernel's own", filter(None, [", ".join(plan["audited"])]))
         lines += _paragraphs("not counted here", plan["unavailable"].values())
     lines += _paragraphs("problem", (item["what"] for item in document["problems"]))
@@ -39,6 +40,16 @@ def _whose(document: Mapping[str, Any]) -> list[str]:
         return []
     note = f": {recorded['note']}" if recorded["note"] else ""
     return [f"facts      of {recorded['file']}, not of this kernel{note}"]
+
+
+def _memory(memory: Mapping[str, Any] | None) -> list[str]:
+    """What the kernel keeps for us; nothing where that is not known: without root, or from recorded facts."""
+    if not memory:
+        return []
+    mebibytes = sum(memory["maps"].values()) / 2**20
+    return [
+        f"memory     {mebibytes:.1f} MiB of maps, for {memory['pools']} pools on {memory['slots']} (pool, CPU) pairs"
+    ]
 
 
 def _hooks(hooks: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -90,3 +90,9 @@ def test_without_a_plan_the_problem_and_the_fix_are_told() -> None:
     assert "problem: this kernel has no page_pool" in told
     assert "fix: boot another kernel" in told
     assert "HOOK" not in told
+
+
+def test_what_the_maps_take_is_told_where_it_is_known() -> None:
+    known = {"maps": {"pools": 1 << 20, "slots": 3 << 19}, "pools": 1024, "slots": 4096}
+    assert "memory     2.5 MiB of maps: 1024 pools, 4096 (pool, CPU) pairs\n" in report(document(memory=known))
+    assert "MiB of maps" not in report(document(memory=None)) + report(document())
