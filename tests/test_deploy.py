@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bench.prometheus import ROOT, promtool
-from ppobserve.cli.serve import READING
+from ppobserve.cli.serve import ATTACHING
 from ppobserve.model.config import Config, config_from
 
 DEPLOY = ROOT / "deploy"
@@ -152,7 +152,7 @@ def test_pods_containers_and_the_service_have_the_same_privileges() -> None:
     recipe = set(re.findall(r"--cap-add (\w+)", (DEPLOY / "docker/Dockerfile").read_text()))
     unit = (DEPLOY / "systemd/ppobserve.service").read_text()
     (bounding,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
-    assert pod == recipe == {name.removeprefix("CAP_") for name in bounding.split()} > set(READING)
+    assert pod == recipe == {name.removeprefix("CAP_") for name in bounding.split()} == set(ATTACHING)
 
 
 def test_the_image_is_well_made() -> None:

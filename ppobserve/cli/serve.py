@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from ppobserve.cli.service import Service
 from ppobserve.export.server import Server
 from ppobserve.kernel import capabilities
 from ppobserve.model.config import Config, check_listen
-from ppobserve.model.plan import Level, Rung
+from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.source.governed import Governed
 from ppobserve.source.live import Live
 
 READING = ("BPF", "SYS_ADMIN", "SYS_PTRACE")
-"""Capabilities that stay after attaching: the first to run programs on demand where unprivileged BPF is off, the others
-to look into every network namespace for idle pools."""
+"""Capabilities that stay after attaching: the first to run programs on demand where unprivileged BPF is off, the second
+to have the kernel measure programs, it and the third to look into every network namespace for idle pools."""
+ATTACHING = (*READING, "PERFMON", "SYSLOG", "SYS_RESOURCE")
+"""Those that stay where another level may have to be attached later: the daemon has a budget to keep."""
 SIGNALS = {signal.SIGTERM, signal.SIGINT}
 BEAT, FIRST_BEAT = 15.0, 1.0
 """Seconds between two looks at our own health. Where nobody scrapes, a look reads, and the page's last hour goes on."""
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         source.watch()
         where = f"{chosen.address[0] or '*'}:{server.server_address[1]}"
         _announce(live, where)
-        _serve(server, service, f"serving http://{where}, level {live.plan.level.value} by {live.plan.rung.value}")
+        _serve(server, service, lambda: f"serving http://{where}, {_how(source.plan)}")
         service.stopping()
         server.stop()
     finally:
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(server: Server, service: Service, status: str) -> None:
+def _serve(server: Server, service: Service, status: Callable[[], str]) -> None:
     """Until a signal comes, look whether all is well, and tell systemd: ready after the first good read, alive as long
     as reads work and hooks hold. It starts us anew where they don't."""
     ready, told = False, ""
@@ -68,9 +71,9 @@ def _serve(server: Server, service: Service, status: str) -> None:
         if trouble:
             service.ailing(trouble)
         elif ready:
-            service.alive(status)
+            service.alive(status())
         else:
-            service.ready(status)
+            service.ready(status())
         if trouble != told:
             _log(trouble or "all is well again")
         ready, told = ready or not trouble, trouble
@@ -79,9 +82,8 @@ def _serve(server: Server, service: Service, status: str) -> None:
 
 
 def _give_up(chosen: Config) -> None:
-    """What attaching took and reading does not. With a budget, another level may have to be attached later."""
-    if chosen.budget is None:
-        capabilities.keep(READING)
+    """What attaching took and what comes does not."""
+    capabilities.keep(READING if chosen.budget is None else ATTACHING)
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -100,8 +102,12 @@ def _announce(live: Live, where: str) -> None:
     for line in live.log:
         _log(line)
     plan = live.plan
-    _log(f"level {plan.level.value} by {plan.rung.value}: {', '.join(hook.symbol for hook in plan.hooks)}")
+    _log(f"{_how(plan)}: {', '.join(hook.symbol for hook in plan.hooks)}")
     _log(f"serving http://{where}/metrics, Ctrl-C to end")
+
+
+def _how(plan: Plan) -> str:
+    return f"level {plan.level.value} by {plan.rung.value}"
 
 
 def _log(line: str) -> None:

@@ -104,12 +104,20 @@ def test_the_same_commit_makes_the_same_package(deb: Path, tmp_path: Path) -> No
     assert built(tmp_path / "elsewhere").read_bytes() == deb.read_bytes()
 
 
-def test_it_brings_every_bpf_source_and_the_page(deb: Path) -> None:
+def test_it_brings_every_bpf_source_the_page_and_the_manual(deb: Path) -> None:
     listed = subprocess.run(["dpkg-deb", "--contents", deb], capture_output=True, text=True, check=True).stdout
     package = "/usr/lib/python3/dist-packages/ppobserve"
     for source in (ROOT / "bpf").rglob("*.[ch]"):
         assert f"{package}/_bpf/{source.relative_to(ROOT / 'bpf')}\n" in listed
-    for name in (f"{package}/export/page.css", "/usr/bin/ppobserve", "/etc/ppobserve/ppobserve.yaml"):
+    manual = {f"/usr/share/man/man8/{page.name}.gz" for page in (ROOT / "docs/man/man8").glob("*.8")}
+    completion = "/usr/share/bash-completion/completions/ppobserve"
+    for name in (
+        f"{package}/export/page.css",
+        "/usr/bin/ppobserve",
+        "/etc/ppobserve/ppobserve.yaml",
+        completion,
+        *manual,
+    ):
         assert f".{name}\n" in listed
     assert "__pycache__" not in listed
 

@@ -132,7 +132,7 @@ def beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Server, Service
             return not server.troubles
 
         monkeypatch.setattr(signal, "sigtimedwait", wait)
-        serve._serve(server, told, "serving")  # type: ignore[arg-type]
+        serve._serve(server, told, lambda: "serving")  # type: ignore[arg-type]
         return waited
 
     yield run
