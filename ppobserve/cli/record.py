@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-bytes", type=size, default=MAX_BYTES, metavar="N", help="begin a new file at this size (default: 256M)"
     )
     parser.add_argument(
-        "--keep", type=whole, default=KEEP, metavar="N", help="old files that stay: FILE.1 and so on (default: 3)"
+        "--keep", type=whole, default=KEEP, metavar="N", help="so many old ones stay, renamed (default: 3)"
     )
     options.add_probe_options(parser)
 
