@@ -95,7 +95,9 @@ def _opening(args: argparse.Namespace) -> Opening:
 
 def _wants_screen(args: argparse.Namespace, notes: list[str]) -> bool:
     """On a terminal, unless text is asked for, or the terminal can't, or what draws the screen is missing."""
-    if args.once or args.count or args.json or args.timestamp or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if args.once or args.count or args.json or args.timestamp:
+        return False
+    if not all(each.isatty() for each in (sys.stdin, sys.stdout, sys.stderr)):  # Textual paints on the last of them
         return False
     if os.environ.get("TERM", "dumb") == "dumb" or "utf" not in (sys.stdout.encoding or "").lower():
         return False

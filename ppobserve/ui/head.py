@@ -6,9 +6,12 @@ from ppobserve.model.group import Grouping
 from ppobserve.model.rates import Interval, expected_cost, pool_rows
 from ppobserve.model.snapshot import State
 from ppobserve.ui.format import clock, short
-from ppobserve.ui.paint import Line, Tone, apart, line
+from ppobserve.ui.paint import Line, Tone, apart, fitted, line, width
 from ppobserve.ui.pool_columns import BUSY
 from ppobserve.ui.view import View
+
+NARROW = 60
+GAP = line("  ")
 
 
 def head(interval: Interval, view: View, pace: str, room: int) -> list[Line]:
@@ -17,7 +20,12 @@ def head(interval: Interval, view: View, pace: str, room: int) -> list[Line]:
     host = line((new.host or "host", Tone.STRONG), f"  {new.kernel}")
     now = line(clock(new.time), (f"  {pace}", _pace_tone(pace)))
     plan = line((f"level {new.plan.level.value} by {new.plan.rung.value}, {cost(interval)}", Tone.DIM))
-    return [apart(host, now, room), apart(plan, _totals(interval, view), room)]
+    totals = _totals(interval, view)
+    # What it costs is not cut off where there is room for it at all.
+    second = (
+        apart(plan, totals, room) if width(plan) + width(totals) < room or room < NARROW else [*plan, *GAP, *totals]
+    )
+    return [apart(host, now, room), fitted(second, room)]
 
 
 def _pace_tone(pace: str) -> Tone:
@@ -27,7 +35,7 @@ def _pace_tone(pace: str) -> Tone:
 def cost(interval: Interval) -> str:
     """What the programs take of one CPU, by what their events are expected to cost."""
     share = expected_cost(interval)
-    return "" if share is None else "idle" if not share else f"~{_percent(share)} of a CPU"
+    return "" if share is None else "idle" if not share else f"~{_percent(share)} CPU"
 
 
 def _percent(share: float) -> str:

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 from ppobserve.model.rates import Row
 from ppobserve.ui.history import History, Trend, sparkline
-from ppobserve.ui.paint import Line, Tone, line
+from ppobserve.ui.paint import Line, Tone
 from ppobserve.ui.pool_columns import Column, Place
 from ppobserve.ui.view import View
 
 
 def heading(places: Sequence[Place], view: View) -> Line:
     """The titles; the column that sorts is marked."""
-    spans = []
+    spans: Line = []
     for place in places:
-        sorted_by = place.column.key == view.sort
-        title = place.column.cell(place.column.title, place.width)
-        spans.append((title, Tone.STRONG if sorted_by else Tone.TITLE))
-        mark = ("▴" if view.reverse else "▾") if sorted_by else " "
-        spans.append((mark + " " * (place.trend + 1 if place.trend else 0), Tone.STRONG))
-    return line(*spans)
+        sorts = place.column.key == view.sort
+        mark = ("▴" if view.reverse else "▾") if sorts else " "
+        title = place.column.title + mark if place.column.left else place.column.title
+        cell = place.column.cell(title, place.width) + (" " if place.column.left else mark)
+        room = place.width + 1 + (place.trend + 1 if place.trend else 0)
+        spans.append((cell.ljust(room), Tone.STRONG if sorts else Tone.TITLE))
+    return spans
 
 
 def row_line(row: Row, places: Sequence[Place], history: History) -> Line:

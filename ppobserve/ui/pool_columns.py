@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from ppobserve.errors import UsageError
@@ -127,15 +127,18 @@ class Place:
     """Cells for its trend, behind a space; 0: none."""
 
 
-def fit(plan: Plan, width: int, chosen: Sequence[Column] = (), grouped: bool = False) -> tuple[Place, ...]:
+def fit(
+    plan: Plan, width: int, chosen: Sequence[Column] = (), absent: Container[str] = frozenset()
+) -> tuple[Place, ...]:
     """What fits into *width* cells, a space between any two: what matters most first, and then trends as wide as can
-    be. *chosen* columns keep their order, and have their trends; others come as in ``COLUMNS``."""
+    be. *chosen* columns keep their order, and have their trends; others come as in ``COLUMNS``, without *absent* keys.
+    """
     wishes = [wish for column in chosen for wish in (column.key, f"{column.key}~")] or WISHES
     kept: dict[str, int] = {}
     left = width + 1
     for wish in wishes:
         column, room = BY_KEY[wish.rstrip("~")], _room(wish)
-        fits = room <= left and (chosen or _says_something(column, plan, grouped))
+        fits = room <= left and (chosen or (column.key not in absent and _is_counted(column, plan)))
         if (fits and (wish == column.key or (column.trend and column.key in kept))) or not kept:
             kept[wish] = room
             left -= room
@@ -156,9 +159,16 @@ def _least(column: Column) -> int:
     return _NARROW.get(column.key, column.width)
 
 
-def _says_something(column: Column, plan: Plan, grouped: bool) -> bool:
-    alone = column.key in ("napi", "queue", "cpu")
-    return not (grouped and alone) and (not column.metric or TABLE[column.metric].counted_by(plan))
+def _is_counted(column: Column, plan: Plan) -> bool:
+    return not column.metric or TABLE[column.metric].counted_by(plan)
+
+
+def absent(rows: Sequence[Row]) -> frozenset[str]:
+    """Columns of which no row has anything to say: of nodes where there is one, of NAPIs where pools are added up."""
+    return frozenset(key for key in _MAYBE if all(BY_KEY[key].value(row) in (None, "") for row in rows))
+
+
+_MAYBE = ("driver", "napi", "queue", "cpu", "node", "remote")
 
 
 def _spread(shown: Sequence[Column], kept: Mapping[str, int], left: int) -> tuple[Place, ...]:

@@ -107,8 +107,9 @@ class TopApp(Painted):
 
     def on_input_submitted(self) -> None:
         """The filter stays, and the keys are the table's again."""
-        self.screen.remove_class("filtering")
-        self.query_one(PoolTable).focus()
+        self.query_one(Input).display = False
+        self.screen.set_focus(self.query_one(PoolTable))
+        self.paint()
 
     def on_position_seek(self, message: Position.Seek) -> None:
         """Go to a place in the recording."""
@@ -120,9 +121,11 @@ class TopApp(Painted):
         self.push_screen(Help(self.played is not None))
 
     def action_filter(self) -> None:
-        """Type a filter."""
-        self.screen.add_class("filtering")
-        self.query_one(Input).focus()
+        """Type a filter. At once: what is typed behind the slash must not be taken for keys."""
+        line = self.query_one(Input)
+        line.display = True
+        self.screen.set_focus(line)
+        self.paint()
 
     def action_sort(self, by: int) -> None:
         """The next column that is shown, or the one before."""
@@ -192,7 +195,7 @@ class TopApp(Painted):
 
     def action_close(self) -> None:
         """Close what is open: the filter's line, the pool, then the filter itself."""
-        if self.screen.has_class("filtering"):
+        if self.is_filtering:
             self.query_one(Input).value = ""
             self.on_input_submitted()
         elif self.opened:
@@ -207,4 +210,4 @@ class TopApp(Painted):
         """The footer offers what is of use: a way back only from somewhere."""
         if action in ("sort", "fold", "zombies", "filter"):
             return not self.opened
-        return action != "close" or bool(self.opened or self.view.filter or self.screen.has_class("filtering"))
+        return action != "close" or bool(self.opened or self.view.filter or self.is_filtering)

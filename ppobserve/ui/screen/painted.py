@@ -9,7 +9,6 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input, Static
 
-from ppobserve.model.group import Grouping
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source.base import Playable, Source
 from ppobserve.source.sampling import is_playable
@@ -17,7 +16,7 @@ from ppobserve.ui import head, panels
 from ppobserve.ui.board import Board
 from ppobserve.ui.format import clock
 from ppobserve.ui.paint import Tone, line
-from ppobserve.ui.pool_columns import Column, Place, fit
+from ppobserve.ui.pool_columns import Column, Place, absent, fit
 from ppobserve.ui.screen.pool import PoolPage
 from ppobserve.ui.screen.position import Position
 from ppobserve.ui.screen.table import PoolTable
@@ -66,7 +65,9 @@ class Painted(App[None]):
             yield PoolPage()
         yield Position()
         yield Static(id="note")
-        yield Input(id="filter", placeholder="netdev=eth*  mismatches>0  mlx5", compact=True)
+        line = Input(id="filter", placeholder="netdev=eth*  mismatches>0  mlx5", compact=True)
+        line.display = False
+        yield line
         yield Footer()
 
     def paint(self) -> None:
@@ -88,9 +89,14 @@ class Painted(App[None]):
                 self.played.position, self.played.duration, self.played.speed, self.played.paused
             )
 
+    @property
+    def is_filtering(self) -> bool:
+        """Is a filter being typed?"""
+        return bool(self.screen_stack[0].query_one(Input).display)
+
     def _paint_keys(self) -> None:
         """The footer makes itself anew when it is asked, which takes longer than all the rest: only if need be."""
-        state = (self.opened is not None, bool(self.view.filter), self.screen_stack[0].has_class("filtering"))
+        state = (self.opened is not None, bool(self.view.filter), self.is_filtering)
         if state != self._offered:
             self._offered = state
             self.refresh_bindings()
@@ -106,8 +112,8 @@ class Painted(App[None]):
 
     def places(self, room: int) -> Sequence[Place]:
         """The columns that fit."""
-        grouped = self.view.grouping is not Grouping.POOL
-        return fit(self.board.interval.new.plan, room, self.chosen, grouped)
+        rows = self.board.rows(self.view)
+        return fit(self.board.interval.new.plan, room, self.chosen, absent(rows))
 
     def _paint_table(self) -> None:
         room = self.size.width - (SIDE if self.size.width >= BESIDE else 0) - 2

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -68,11 +68,12 @@ class PoolTable(ScrollView, can_focus=True):
 
     def show(self, rows: Sequence[Row], places: Sequence[Place], view: View, nothing: str) -> None:
         """Other rows, or the same with other numbers; *nothing* is said where there are none."""
+        touched = max(len(rows), len(self.rows), 3) + 1
         self.rows, self._places, self._view, self.nothing = rows, places, view, nothing
         found = (place for place, row in enumerate(rows) if row.key == self._followed)
         self._cursor = next(found, min(self._cursor, max(len(rows) - 1, 0)) if self._followed else 0)
         self.virtual_size = Size(self.size.width, len(rows) + 1)
-        self.refresh()
+        self.refresh(Region(0, 0, self.size.width, min(touched, self.size.height)))
 
     def render_line(self, y: int) -> Strip:
         """One line of the window: the heading, a row, or nothing."""

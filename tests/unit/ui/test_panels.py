@@ -172,7 +172,7 @@ def two_lines(room: int = 78, view: View = USUAL, pace: str = "every 1 s") -> li
 def test_the_head_says_whose_how_and_at_which_cost() -> None:
     host, counted = two_lines()
     assert host.startswith("host  6.12.57-amd64 ") and host.endswith("  every 1 s")
-    assert counted.startswith("level full by fentry, ~0.02 % of a CPU")
+    assert counted.startswith("level full by fentry, ~0.02 % CPU")
     assert counted.endswith("  3 pools  142 mismatches/s")
 
 
@@ -186,12 +186,17 @@ def test_the_head_has_any_width(room: int) -> None:
     assert {len(each) for each in two_lines(room)} == {room}
 
 
+def test_a_long_filter_does_not_hide_the_cost() -> None:
+    (_, counted) = two_lines(78, View(filter="netdev=eth* mismatches>0 slow>0 driver=mlx5_core"))
+    assert counted.startswith("level full by fentry, ~0.02 % CPU  3 pools  142 mismatches/s  only netdev")
+
+
 def test_the_cost_of_nothing() -> None:
     quiet = between(snapshot(time=2), snapshot(time=1))
     assert cost(quiet) == "idle"
     assert cost(between(snapshot(time=1), snapshot(time=2))) == ""
     busy = Snapshot(1001, plan(Level.LEAN), (PoolSample(Pool("1"), {**ZERO, "slow_refills": {(): 10**6}}, {}),))
-    assert cost(between(busy, Snapshot(1000, plan(Level.LEAN)))).endswith(" % of a CPU")
+    assert cost(between(busy, Snapshot(1000, plan(Level.LEAN)))).endswith(" % CPU")
 
 
 def test_bars_and_lines() -> None:

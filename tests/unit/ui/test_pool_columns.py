@@ -13,7 +13,7 @@ from ppobserve.model.snapshot import Pool, State
 from ppobserve.ui.history import History
 from ppobserve.ui.lines import column_at, heading, row_line
 from ppobserve.ui.paint import Tone, width
-from ppobserve.ui.pool_columns import BY_KEY, COLUMNS, LEAST_TREND, WISHES, Place, columns, fit
+from ppobserve.ui.pool_columns import BY_KEY, COLUMNS, LEAST_TREND, WISHES, Place, absent, columns, fit
 from ppobserve.ui.view import View
 from tests.unit.make import plan
 
@@ -26,9 +26,9 @@ def keys(places: tuple[Place, ...]) -> list[str]:
     return [place.column.key for place in places]
 
 
-@given(st.integers(1, 400), st.sampled_from(Level), st.sampled_from(Rung), st.booleans())
-def test_whatever_the_width_they_fit(room: int, level: Level, rung: Rung, grouped: bool) -> None:
-    places = fit(plan(level, rung), room, grouped=grouped)
+@given(st.integers(1, 400), st.sampled_from(Level), st.sampled_from(Rung), st.frozensets(st.sampled_from(list(BY_KEY))))
+def test_whatever_the_width_they_fit(room: int, level: Level, rung: Rung, missing: frozenset[str]) -> None:
+    places = fit(plan(level, rung), room, absent=missing)
     assert places, "at least one column, however narrow"
     assert taken(places) <= max(room, 10)
 
@@ -58,8 +58,11 @@ def test_chosen_columns_keep_their_order() -> None:
     assert keys(fit(plan(rung=Rung.TRACEPOINT), 250, columns("ring,refills,pool"))) == ["ring", "refills", "pool"]
 
 
-def test_pools_that_are_added_up_have_no_napi() -> None:
-    assert not {"napi", "queue", "cpu"} & set(keys(fit(plan(), 250, grouped=True)))
+def test_a_column_of_which_no_row_has_anything_to_say_takes_no_room() -> None:
+    assert absent([row(node=0), row(remote=5)]) == {"driver", "napi", "queue", "cpu"}
+    assert absent([row(pool=Pool("7", napi=1, driver="veth", queue=0, consumer_cpu=0))]) == {"node", "remote"}
+    assert not {"node", "remote"} & set(keys(fit(plan(), 250, absent={"node", "remote"})))
+    assert "node" in keys(fit(plan(), 250, columns("pool,node"), {"node"})), "but for who asks for it"
 
 
 def test_a_column_that_there_is_not_names_the_nearest() -> None:

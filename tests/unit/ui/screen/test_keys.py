@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from ppobserve.errors import ReadError, RemoteError
 from ppobserve.model.group import Grouping
@@ -24,7 +25,7 @@ Drive = Callable[..., None]
 def test_it_opens_with_the_busiest_pools_first(drive: Drive) -> None:
     async def steps(on: Driven) -> None:
         assert on.lines()[0].startswith(" web-17  7.3.4+deb13-amd64")
-        assert "level full by fentry, ~" in on.lines()[1] and "% of a CPU" in on.lines()[1]
+        assert "level full by fentry, ~" in on.lines()[1] and "% CPU" in on.lines()[1]
         assert "5 pools" in on.lines()[1] and "mismatches/s" in on.lines()[1]
         assert on.column("POOL") == ["7", "3", "4", "6", "5"]
         assert on.column("NETDEV") == ["ppv1", "eth0", "ppv0", "ppv1", "ppv0"]
@@ -74,6 +75,18 @@ def test_a_filter_works_while_it_is_typed(drive: Drive) -> None:
         assert on.app.view == View("pool", filter="ppv0"), "the keys are the table's again"
         await on.press("escape")
         assert len(on.column("POOL")) == 5
+
+    drive(steps)
+
+
+def test_what_is_typed_right_behind_the_slash_is_no_key(drive: Drive) -> None:
+    """Or /q would quit."""
+
+    async def steps(on: Driven) -> None:
+        on.app.action_filter()
+        assert isinstance(on.app.focused, Input)
+        await on.press(*"qz")
+        assert on.app.is_running and on.app.view == View(filter="qz")
 
     drive(steps)
 
