@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +21,9 @@ from bench.hosts import FAULTS, Host
 from ppobserve.export.collector import PoolCollector, Watched
 from ppobserve.model.config import Config
 from ppobserve.model.fold import Cardinality
+from ppobserve.model.series import add
+from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.source.base import Playable
 
 
 class Fleet(ThreadingHTTPServer):
@@ -58,6 +63,33 @@ class Fleet(ThreadingHTTPServer):
         encode, content_type = choose_encoder(accept)
         self.accepted.add(content_type.partition(";")[0])
         return encode(self.registries[name]), content_type
+
+
+class Replay:
+    """A host that does what a recorded one did, on each of *queues* queues."""
+
+    def __init__(self, recording: Playable, queues: int = 1) -> None:
+        self._recording, self._queues = recording, queues
+
+    def read(self) -> Snapshot:
+        """What the recording shows at the position reached by now; each pool as often as there are queues."""
+        snapshot = self._recording.read()
+        return replace(snapshot, pools=tuple(copy for each in snapshot.pools for copy in self._copies(each)))
+
+    def _copies(self, sample: PoolSample) -> Iterator[PoolSample]:
+        if sample.pool.state is State.ENDED:  # the sum of all that ended
+            yield replace(sample, counters=reduce(add, [sample.counters] * self._queues))
+            return
+        for queue in range(self._queues):
+            yield replace(sample, pool=replace(sample.pool, id=f"{sample.pool.id}-{queue}", queue=queue))
+
+    def hooks_attached(self) -> Mapping[str, bool]:
+        """Those of the recorded host, all of them."""
+        return {hook.name: True for hook in self._recording.read().plan.hooks}
+
+    def hooks_missed(self) -> Mapping[str, int]:
+        """A recording does not tell."""
+        return {}
 
 
 def registry(host: Watched, cardinality: Cardinality, max_series: int = Config.max_series) -> CollectorRegistry:

@@ -104,13 +104,14 @@ class Host:
         """What a pool has counted after so many seconds, the last *fault* of them with the fault."""
         bad = {name: int(fault * rate) if self.fault == name else 0 for name, rate in _RATES.items()}
         full, empty = int(self.refills * (seconds - fault)), int(self.refills * seconds / 100)
-        full += 0 if self.fault == "small_batches" else int(self.refills * fault)
-        slow = int(self.refills * seconds / 50) + (bad["mismatch"] + bad["new_pages"] + bad["ring_full"]) // 64
+        full += 0 if self.fault in ("small_batches", "mismatch") else int(self.refills * fault)
+        empty += bad["mismatch"]  # a refill stops at the first page that is on the wrong node
+        slow = int(self.refills * seconds / 50) + bad["mismatch"] + (bad["new_pages"] + bad["ring_full"]) // 64
         taken, returned = 64 * full + 2 * bad["small_batches"], dict.fromkeys(RETURNS, 0)
         returned |= {"numa": bad["mismatch"], "ring_full": bad["ring_full"], "referenced": 64 * slow // 3}
         counted: dict[str, Histogram | Mapping[tuple[str, ...], int]] = {
             "refill_batch_pages": Histogram((empty, 0, bad["small_batches"], 0, 0, 0, 0, full), taken),
-            "refill_misses": {("ring_empty",): empty, ("numa",): bad["mismatch"] // 64},
+            "refill_misses": {("ring_empty",): empty - bad["mismatch"], ("numa",): bad["mismatch"]},
             "numa_mismatch_pages": {("0", "1"): 0, ("1", "0"): bad["mismatch"]},
             "slow_refills": {(): slow},
             "pages_held": {(): 64 * slow},
@@ -122,7 +123,7 @@ class Host:
         return {name: counter for name, counter in counted.items() if name in _names(self.level, self.rung)}
 
 
-_RATES = {"mismatch": 40_000, "new_pages": 90_000, "small_batches": 4_000, "ring_full": 9_000}
+_RATES = {"mismatch": 3_000, "new_pages": 90_000, "small_batches": 4_000, "ring_full": 9_000}
 
 
 @cache

@@ -52,7 +52,7 @@ def _glance() -> tuple[Panel, ...]:
     held = f"sum by (job) (job:ppobserve_pages_held:rate5m{{{JOB}}})"
     return (
         small("Hosts", "Hosts that answer.", NUMBER, f"sum by (job) (up{{{HOST}}})"),
-        small("Hosts with mismatches", "Hosts where more than 5 % of what refills take is dropped for its node.",
+        small("Hosts with mismatches", "Hosts where more than 5 % of refills meet a page of the wrong node.",
               NUMBER, f"job:ppobserve_mismatching_hosts:count{{{JOB}}}", 1, 10),
         small("Mismatches", "Pages a second that refills dropped for their node, all hosts.",
               PER_SECOND, f"job:ppobserve_numa_mismatch_pages:rate5m{{{JOB}}}", 1, 1000),
@@ -71,8 +71,8 @@ def _hosts() -> tuple[Panel, ...]:
     return (
         Panel(a_table, "Alerts", "What fires now. A host leads to its dashboard.",
               NUMBER, [(alerts, "")], width=24, link="host"),
-        _worst(a_table, "Mismatch share", "Of the pages that refills took, those that were dropped for their node.",
-               SHARE, "mismatch_share:ratio_rate5m", "> 0"),
+        _worst(a_table, "Refills cut short", "Of all refills, those that met a page of the wrong node and gave up.",
+               SHARE, "mismatches_per_refill:ratio_rate5m", "> 0"),
         _worst(a_table, "Remote share", "Of the pages that wait, those on another node than their consumer's.",
                SHARE, "remote_pages:share"),
         Panel(a_table, "Least recycling", "Of the pages that came by refills, those that had been in use before.",
@@ -99,8 +99,8 @@ def _spread() -> tuple[Panel, ...]:
     shares = (("none", 0.0), ("to 1 %", 0.01), ("to 5 %", 0.05), ("to 25 %", 0.25), ("to 100 %", 1.0))
     sizes = (("to 8", 8.0), ("to 16", 16.0), ("to 32", 32.0), ("to 48", 48.0), ("to 64", 64.0))
     return (
-        Panel(hosts_by, "Hosts by mismatch share", "How many hosts drop which share of what their refills take.",
-              NUMBER, _ranges("mismatch_share:ratio_rate5m", shares)),
+        Panel(hosts_by, "Hosts by refills cut short", "How many hosts have which share of their refills cut short.",
+              NUMBER, _ranges("mismatches_per_refill:ratio_rate5m", shares)),
         Panel(hosts_by, "Hosts by pages per refill", "How many hosts get how many pages from a refill.",
               NUMBER, _ranges("pages_per_refill:ratio_rate5m", sizes)),
         Panel(lines, "Mismatches", "Pages a second dropped for their node, of the hosts with most of them.",

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.fleet import Fleet, demo_hosts
+from bench.fleet import Fleet, Replay, demo_hosts
 from bench.hosts import Host
 from bench.prometheus import RULES, Service, alertmanager, prometheus
 from ppobserve.model.fold import Cardinality
+from ppobserve.source.recorded import Recorded, open_recording
+
+RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"
 
 SHORTER = (
     (r"\[(?:5|15)m\]", "[10s]"),
@@ -39,6 +42,8 @@ class Watch:
     """A fleet, and who watches it."""
 
     fleet: Fleet
+    recording: Recorded
+    """What the host ``recorded`` replays, on twelve queues: a guest of two nodes, its sender moving between them."""
     prometheus: Service
     alertmanager: Service
 
@@ -51,7 +56,10 @@ class Watch:
 @pytest.fixture(scope="session")
 def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     folder = tmp_path_factory.mktemp("prometheus")
-    fleet = Fleet({**demo_hosts(), "crowded": Host("crowded", 6, 16)}, Cardinality.POOL, max_series=1_000)
+    moved = open_recording(RECORDINGS / "moving.jsonl.gz")
+    moved.paused = True
+    hosts = {**demo_hosts(), "crowded": Host("crowded", 6, 16), "recorded": Replay(moved, queues=12)}
+    fleet = Fleet(hosts, Cardinality.POOL, max_series=3_500)
     fleet.start()
     dead = {"targets": ["127.0.0.1:1"], "labels": {"instance": "dead"}}
     with alertmanager(folder) as told:
@@ -62,5 +70,6 @@ def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
             "scrape_configs": [{"job_name": "ppobserve", "static_configs": [*fleet.targets(), dead]}],
         }
         with prometheus(folder, config) as asked:
-            yield Watch(fleet, asked, told)
+            yield Watch(fleet, moved, asked, told)
     fleet.stop()
+    moved.close()

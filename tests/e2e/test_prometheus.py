@@ -18,6 +18,7 @@ from bench.prometheus import RULES, eventually, prometheus, promtool
 from ppobserve.lab.frames import run_frames
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.metrics import TABLE
+from ppobserve.model.series import total
 from tests.e2e.conftest import Watch
 from tests.live.conftest import frames as frames
 from tests.live.test_daemon import serving
@@ -57,7 +58,23 @@ def test_every_alert_reaches_alertmanager_for_the_host_that_has_the_fault(watch:
 def test_nothing_fires_for_a_healthy_host(watch: Watch) -> None:
     """But for a scrape that a busy machine may have missed: shipped, that takes five minutes of them."""
     told = {(alert, host) for alert, host in watch.firing() if alert != "PpobserveDown" or host == "dead"}
-    assert {host for _, host in told} == {host for _, host in EXPECTED}
+    assert {host for _, host in told} == {host for _, host in EXPECTED}, told
+
+
+def test_a_recorded_storm_fires_and_resolves(watch: Watch) -> None:
+    """From twelve seconds on the recorded sender moves; then it is on the other node, and at last at home again."""
+    storm = ("PpobserveNumaMismatch", "recorded")
+    assert storm not in watch.firing()
+    watch.recording.seek(11.0)
+    watch.recording.speed, watch.recording.paused = 3.0, False
+    assert eventually(lambda: storm in watch.firing())
+    assert watch.recording.position > 12.0
+    assert eventually(lambda: storm not in watch.firing(), 45)
+    assert watch.recording.position == watch.recording.duration
+    dropped = 'sum(last_over_time(ppobserve_numa_mismatch_pages_total{instance="recorded"}[10m]))'
+    (last,) = watch.recording.snapshots(1)
+    assert watch.prometheus.value(dropped) == 12 * total(watch.recording.read().counters()["numa_mismatch_pages"])
+    assert watch.prometheus.value(dropped) > 12 * total(last.counters()["numa_mismatch_pages"])
 
 
 def test_what_the_operator_reads_is_filled_in(watch: Watch) -> None:
