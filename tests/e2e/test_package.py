@@ -18,6 +18,11 @@ ROOT = Path(__file__).parent.parent.parent
 UNIT = ROOT / "deploy/systemd/ppobserve.service"
 FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=30).read().decode())"
 URL = "http://127.0.0.1:10817"
+COMPLETIONS = (
+    "bash-completion/completions/ppobserve",
+    "zsh/vendor-completions/_ppobserve",
+    "fish/vendor_completions.d/ppobserve.fish",
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +124,10 @@ def test_it_brings_every_bpf_source_the_page_and_the_manual(deb: Path) -> None:
         *manual,
     ):
         assert f".{name}\n" in listed
+    for page in (ROOT / "docs/man/man8").glob("*.8"):
+        assert f"./usr/share/man/man8/{page.name}.gz\n" in listed
+    for name in COMPLETIONS:
+        assert f"./usr/share/{name}\n" in listed
     assert "__pycache__" not in listed
 
 

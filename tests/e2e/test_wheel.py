@@ -37,6 +37,17 @@ def test_wheel_carries_every_bpf_source_and_the_page(wheel: Path) -> None:
     assert sources <= set(zipfile.ZipFile(wheel).namelist())
 
 
+def test_wheel_carries_manual_pages_and_completions(wheel: Path) -> None:
+    share = {name.partition("/data/share/")[2] for name in zipfile.ZipFile(wheel).namelist() if "/data/share/" in name}
+    pages = {f"man/man8/{path.name}" for path in (ROOT / "docs/man/man8").glob("*.8")}
+    assert len(pages) > 5
+    assert share == pages | {
+        "bash-completion/completions/ppobserve",
+        "zsh/site-functions/_ppobserve",
+        "fish/vendor_completions.d/ppobserve.fish",
+    }
+
+
 def test_installed_wheel_checks_and_counts(wheel: Path, tmp_path: Path, live: None) -> None:
     site = tmp_path / "site"
     installed = run(*PIP, "install", "--target", site, wheel, cwd=tmp_path)

@@ -25,8 +25,10 @@ from tests.live.traffic import moving_frames
 FRAMES = 1009
 MEGABYTE = 1_000_003
 EVERYTHING = Selection(limit=0, stack=True)
-# An emulated CPU compiles for ten seconds, and the buffers are the same on every rung.
-OVERFLOWING = [True] if os.environ.get("PPOBSERVE_GUEST") else [True, False]
+# An emulated CPU compiles for ten seconds or more: there, each kind of buffer has one test.
+GUEST = bool(os.environ.get("PPOBSERVE_GUEST"))
+BUFFERS = [False] if GUEST else [True, False]
+OVERFLOWING = [True] if GUEST else [True, False]
 
 Trace = Callable[[Rung], Tracer]
 
@@ -113,25 +115,13 @@ def test_a_stack_ends_in_the_system_call_that_made_the_frames(trace: Trace, rung
 
 
 @pytest.mark.usefixtures("frames")
-def test_a_perf_buffer_for_each_cpu_tells_the_same(features: Features, start: Start) -> None:
-    """What kernels before 5.8 have."""
-    source = start()
-    with tracing(features, Selection(limit=0), ring=False) as tracer:
-        assert not tracer.ring
-        before = source.read()
-        moving_frames(features, 20_011)
-        events = without_device(tracer)
-        same_as_counted(events, delta(source.read(), before), tracer.what.plan.rung)
-
-
-@pytest.mark.usefixtures("frames")
 def test_mismatches_of_moving_frames_equal_the_counters(
     trace: Trace, features: Features, start: Start, rung: Rung, require: Callable[..., None]
 ) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
     source, tracer = start(Level.STANDARD, rung), trace(rung)
     before = source.read()
-    moving_frames(features, 20_011)
+    moving_frames(features)
     events = without_device(tracer)
     same_as_counted(events, delta(source.read(), before), rung)
     assert {(event.page_node, event.wanted_node) for event in events if event.kind is Kind.MISMATCH} >= {(0, 1)}
@@ -162,36 +152,29 @@ def test_mismatches_equal_the_counters_node_by_node(
 
 @pytest.mark.usefixtures("frames")
 def test_filters_let_through_what_is_asked_for_and_nothing_else(features: Features) -> None:
-    """Pools of a veth pair, where the kernel's have any, and of frames: only the frames' are asked for, and not all."""
+    """Frames on each node, and a stream over veth: the slow refills and ends of the frames' pools on the last node."""
     last = features.nodes - 1
-    asked = [
-        Selection(frozenset({Kind.SLOW, Kind.DESTROY}), netdevs=frozenset({"", "no such"}), limit=0),
-        Selection(frozenset({Kind.SLOW}), nodes=frozenset({last, 1023}), limit=0),
-    ]
-    tracers = [Tracer.start(features, selection) for selection in asked]
-    try:
+    kinds = frozenset({Kind.SLOW, Kind.DESTROY})
+    asked = Selection(kinds, netdevs=frozenset({"", "no such"}), nodes=frozenset({last, 1023}), limit=0)
+    with tracing(features, asked) as tracer:
         for cpu in range(features.nodes):
             run_frames(64, cpu=cpu)
         with VethLab(receiver_cpu=0) as lab:
             lab.send(MEGABYTE, cpu=0)
-        of_frames, of_node = (tracer.read() for tracer in tracers)
-    finally:
-        for tracer in tracers:
-            tracer.close()
-    assert {event.netdev for event in of_frames} == {""}
-    kinds = Counter(event.kind for event in of_frames if not event.ifindex)
-    assert kinds == {Kind.SLOW: features.nodes, Kind.DESTROY: features.nodes}
-    assert {event.kind for event in of_node} == {Kind.SLOW}
-    assert all(last in (event.node, event.page_node, event.wanted_node) for event in of_node)
-    assert len([event for event in of_node if not event.ifindex]) == 1
+        events = tracer.read()
+    assert {event.netdev for event in events} == {""}
+    assert Counter(event.kind for event in events if not event.ifindex) == {Kind.SLOW: 1, Kind.DESTROY: 1}
+    assert all(last in (event.node, event.page_node, event.wanted_node) for event in events)
 
 
 @pytest.mark.usefixtures("frames")
-def test_shown_and_dropped_is_all(features: Features, start: Start) -> None:
-    """One CPU takes *limit* events in each of its seconds, and counts the rest."""
+@pytest.mark.parametrize("ring", BUFFERS, ids=lambda ring: "ring" if ring else "perf")
+def test_shown_and_dropped_is_all(features: Features, start: Start, ring: bool) -> None:
+    """One CPU takes *limit* events in each of its seconds, and counts the rest; from perf's buffers, too."""
     source, limit = start(), 37
     asked = Selection(frozenset({Kind.RETURN}), netdevs=frozenset({""}), limit=limit)
-    with tracing(features, asked) as tracer:
+    with tracing(features, asked, ring=ring) as tracer:
+        assert tracer.ring is ring
         before, began = source.read(), time.monotonic()
         for _ in range(3):
             run_frames(FRAMES, cpu=0, per_pool=FRAMES)
@@ -202,6 +185,7 @@ def test_shown_and_dropped_is_all(features: Features, start: Start) -> None:
     assert len(events) + dropped.limited == sum(gained.values()) - gained["slow"]
     assert dropped.lost == 0 < dropped.limited
     assert limit <= len(events) <= limit * (int(seconds) + 2)
+    assert {event.reason for event in events} <= set(gained)
 
 
 @pytest.mark.usefixtures("frames")
