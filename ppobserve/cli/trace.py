@@ -56,17 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Attach, print events until there have been enough, detach, say what was dropped."""
     chosen = selection(args)
-    with until_interrupted() as stop:
-        tracer = Tracer.start(gather(), chosen, rung=options.rung(args))
-        try:
-            for each in tracer.log:
-                print(f"ppobserve: {each}", file=sys.stderr)
-            printer = Json() if args.json else Text(wide=args.wide)
+    tracer = Tracer.start(gather(), chosen, rung=options.rung(args))
+    try:
+        for each in tracer.log:
+            print(f"ppobserve: {each}", file=sys.stderr)
+        printer = Json() if args.json else Text(wide=args.wide)
+        with until_interrupted() as stop:
             printer.start(tracer, chosen)
             shown = follow(tracer, args, printer.event, printer.note, stop)
-            printer.end(shown, tracer.dropped())
-        finally:
-            tracer.close()
+        printer.end(shown, tracer.dropped())
+    finally:
+        tracer.close()
     return 0
 
 

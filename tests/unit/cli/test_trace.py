@@ -169,3 +169,13 @@ def test_a_kernel_that_shows_nothing_exits_1(capsys: Capture, monkeypatch: pytes
     assert main(["trace", "--event", "create"]) == 1
     said = capsys.readouterr()
     assert said.err == "ppobserve: the tracepoint rung shows none of these events\n  create: no tracepoint\n"
+
+
+def test_ctrl_c_while_it_compiles_ends_it_at_once(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trace, "gather", lambda: None)
+    monkeypatch.setattr(Tracer, "start", interrupted)
+    assert main(["trace"]) == 130
+    assert capsys.readouterr() == ("", "")
