@@ -29,6 +29,8 @@ enum { IN_CACHE, IN_RING, PLACES };
  */
 struct slot {
 	u64 owner;			/* address of the pool or key of the group; 0: free */
+	u32 entry;			/* where the owner is in pools */
+	u32 cpu;			/* whose events these are; a group's: 0 */
 	u64 batch[BATCHES];
 	u64 batch_pages;
 	u64 miss[MISSES];
@@ -41,7 +43,8 @@ struct slot {
 	u64 scrubbed[PLACES];		/* pages that the end of the pool took out of its cache and ring */
 	u64 mismatch[(NODES + 1) * (NODES + 1)];	/* [page_node][wanted_node] */
 };
-#define SLOT_COUNTERS	(sizeof(struct slot) / 8 - 1)
+#define FIRST_COUNTER	(__builtin_offsetof(struct slot, batch) / 8)
+#define SLOT_WORDS	(sizeof(struct slot) / 8)
 
 /*
  * One pool from first sight to its end, or one group: the sum of a device's ended pools. A pool's key is its address;

@@ -7,19 +7,19 @@
 
 static void begin_alloc(u64 pool)
 {
-	u32 *entry;
+	struct cpu *c;
 	struct slot *s;
 
-	if (!pp_cache_count(pool)) {
+	if (!HOOKED_U32(pool, PP_ALLOC_COUNT)) {
 #ifdef INLINED_REFILL
 		begin_refill(pool);
 #endif
 		return;
 	}
-	entry = entry_of(pool);
-	s = entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
+	c = this_cpu();
+	s = c ? slot_of(c, pool) : 0;
 	if (!s)
 		return;
-	note_consumer(*entry);		/* it may have moved, and live on what its cache holds */
+	note_consumer(s);		/* it may have moved, and live on what its cache holds */
 	s->alloc_cache++;
 }

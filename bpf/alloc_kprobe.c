@@ -10,10 +10,10 @@ int alloc_entry(struct pt_regs *ctx)
 #ifdef INLINED_REFILL			/* what is left of a refill ends with the allocation that it is in */
 int alloc_exit(struct pt_regs *ctx)
 {
-	struct refilling *r = this_refill();
+	struct cpu *c = this_cpu();
 
-	if (r && r->pool)
-		end_refill(r->pool, PT_REGS_RC(ctx) != 0);
+	if (c && c->refilling)
+		end_refill(c->refilling, PT_REGS_RC(ctx) != 0);
 	return 0;
 }
 #endif

@@ -9,9 +9,9 @@
 /* Where this CPU's fragment comes from. They don't nest: a pool has one consumer, and it runs with softirqs off. */
 struct cutting {
 	u64 pool;			/* 0: none under way */
-	u32 cache;			/* what the pool had before */
-	u32 ring_head;
-	u32 hold_cnt;
+	u64 cache;			/* what the pool had before */
+	u64 ring_head;
+	u64 hold_cnt;
 };
 BPF_PERCPU_ARRAY(cutting, struct cutting, 1);
 
@@ -29,34 +29,34 @@ static void begin_fragment(u64 pool)
 	if (!c)
 		return;
 	c->pool = pool;
-	c->cache = pp_cache_count(pool);
-	c->ring_head = pp_ring_head(pool);
-	c->hold_cnt = pp_hold_cnt(pool);
+	c->cache = HOOKED_U32(pool, PP_ALLOC_COUNT);
+	c->ring_head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD);
+	c->hold_cnt = HOOKED_U32(pool, PP_HOLD_CNT);
 }
 
 /* Was no page taken, from anywhere, since the fragment began? */
 static bool nothing_taken(struct cutting *c, u64 pool)
 {
-	return pp_cache_count(pool) == c->cache && pp_ring_head(pool) == c->ring_head && pp_hold_cnt(pool) == c->hold_cnt;
+	return HOOKED_U32(pool, PP_ALLOC_COUNT) == c->cache && HOOKED_U32(pool, PP_RING_CONSUMER_HEAD) == c->ring_head &&
+	       HOOKED_U32(pool, PP_HOLD_CNT) == c->hold_cnt;
 }
 
-static void end_fragment(bool got)
+static void end_fragment(u64 pool, bool got)
 {
 	struct cutting *c = this_cut();
+	struct cpu *cpu = this_cpu();
 	struct slot *s;
-	u64 pool;
 
-	if (!c || !c->pool)		/* attached in the midst of it */
+	if (!c || !cpu || c->pool != pool)	/* attached in the midst of it */
 		return;
-	pool = c->pool;
 	c->pool = 0;
-	s = got && pp_frag_users(pool) == 1 ? slot_of(pool) : 0;
+	s = got && HOOKED_FRAG_USERS(pool) == 1 ? slot_of(cpu, pool) : 0;
 	if (!s)
 		return;
 	if (nothing_taken(c, pool))
 		s->frag_reuse++;
 #ifdef FRAG_ALLOCATES			/* the compiler put the allocation into this function, as Debian's 6.1 has it */
-	else if (pp_cache_count(pool) < c->cache)
+	else if (HOOKED_U32(pool, PP_ALLOC_COUNT) < c->cache)
 		s->alloc_cache++;
 #endif
 }

@@ -9,6 +9,6 @@ ENTRY(FRAG_FUNCTION, struct page_pool *pool)
 
 EXIT(FRAG_FUNCTION, struct page_pool *pool, u64 offset, u64 size, u64 gfp, u64 page)
 {
-	end_fragment(page != 0);
+	end_fragment((u64)pool, page != 0);
 	return 0;
 }

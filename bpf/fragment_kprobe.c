@@ -9,6 +9,9 @@ int fragment_entry(struct pt_regs *ctx)
 
 int fragment_exit(struct pt_regs *ctx)
 {
-	end_fragment(PT_REGS_RC(ctx) != 0);
+	struct cutting *c = this_cut();
+
+	if (c && c->pool)
+		end_fragment(c->pool, PT_REGS_RC(ctx) != 0);
 	return 0;
 }

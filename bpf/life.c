@@ -58,7 +58,7 @@ static void fold_slot(struct slot *from, struct slot *to)
 	u64 *source = (u64 *)from, *sum = (u64 *)to;
 
 #pragma unroll
-	for (u32 i = 1; i <= SLOT_COUNTERS; i++) {
+	for (u32 i = FIRST_COUNTER; i < SLOT_WORDS; i++) {
 		__sync_fetch_and_add(&sum[i], source[i]);
 		source[i] = 0;
 	}
@@ -82,14 +82,15 @@ static void fold_slots(u32 entry, struct slot *to)
 static void end_pool(u64 pool, u32 entry)
 {
 	struct pool *p = pools.lookup(&entry), *group;
-	u32 *into;
+	u32 *into, *index;
 	struct slot *to;
 
 	if (!p)
 		return;
 	into = group_of(p);
 	group = into ? pools.lookup(into) : 0;
-	to = group ? slot_at(*into, 0, group->owner) : 0;
+	index = group ? slot_at(*into, 0, group->owner) : 0;
+	to = index && *index ? slots.lookup(index) : 0;
 	if (!to)
 		return;
 	measure(p, pool);

@@ -3,7 +3,8 @@
 
 int nid_updated(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct slot *s = slot_of(ctx->args[0]);
+	struct cpu *c = this_cpu();
+	struct slot *s = c ? slot_of(c, ctx->args[0]) : 0;
 
 	if (s)
 		s->nid_updates++;

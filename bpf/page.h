@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* What a page says of itself: its node, and why it is not recycled. */
 
+/* A page from lru to _refcount: one helper call for all that is asked, since the call costs more than the bytes. */
+struct page_part {
+	u64 word[(PAGE_REFCOUNT - PAGE_LRU) / 8 + 1];
+};
+#define FIELD(part, type, offset) (*(type *)((u8 *)(part) + (offset) - PAGE_LRU))
+
 /*
  * Since kernel commit c07aea3ef4d4 ("mm: add a signature in struct page", 5.14), which brought pp_magic, bit 1 of
  * lru.next says it; before, an index of -1.
  */
-static bool page_is_pfmemalloc(u64 page)
+static bool page_is_pfmemalloc(struct page_part *page)
 {
 #if defined(PAGE_INDEX) && !defined(PAGE_PP_MAGIC)
-	return read_u64(page + PAGE_INDEX) == -1ULL;
+	return FIELD(page, u64, PAGE_INDEX) == -1ULL;
 #else
-	return read_u64(page + PAGE_LRU) & 2;
+	return FIELD(page, u64, PAGE_LRU) & 2;
 #endif
 }
 
@@ -20,11 +26,14 @@ static bool page_is_pfmemalloc(u64 page)
  */
 static u32 page_reason(u64 netmem)
 {
+	struct page_part page;
+
 	if (netmem & 1)
 		return RETURN_OTHER;
-	if (read_u32(netmem + PAGE_REFCOUNT) != 1)
+	bpf_probe_read_kernel(&page, sizeof(page), (void *)(netmem + PAGE_LRU));
+	if (FIELD(&page, u32, PAGE_REFCOUNT) != 1)
 		return RETURN_REFERENCED;
-	return page_is_pfmemalloc(netmem) ? RETURN_PFMEMALLOC : RETURN_RING_FULL;
+	return page_is_pfmemalloc(&page) ? RETURN_PFMEMALLOC : RETURN_RING_FULL;
 }
 
 /*

@@ -20,6 +20,20 @@ static u64 read_u64(u64 address)
 	return value;
 }
 
+/*
+ * A u32 of the pool that a hooked function was called with. Behind a trampoline the verifier knows what it is, and loads
+ * are loads, as in the kernel itself; in assembly, because BCC makes any other into a call of bpf_probe_read_kernel.
+ */
+#ifdef BY_TRAMPOLINE
+#define HOOKED_U32(pool, offset) ({							\
+	u64 value_;									\
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(value_) : "r"(pool), "i"(offset));	\
+	value_;										\
+})
+#else
+#define HOOKED_U32(pool, offset) ((u64)read_u32((pool) + (offset)))
+#endif
+
 /* What the kernel returns instead of a pointer when it failed (include/linux/err.h). */
 static bool is_error(u64 pointer)
 {
@@ -69,10 +83,7 @@ static u32 pp_release_cnt(u64 pool)
 
 /* Kernel commit 53e0961da1c7 ("page_pool: add frag page recycling support in page pool", 5.15) brought fragments. */
 #ifdef PP_FRAG_USERS
-static u32 pp_frag_users(u64 pool)
-{
-	return read_u32(pool + PP_FRAG_USERS);
-}
+#define HOOKED_FRAG_USERS(pool) HOOKED_U32(pool, PP_FRAG_USERS)
 #endif
 
 /* The page that is being cut into fragments; 0: none. */

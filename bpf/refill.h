@@ -10,21 +10,35 @@
 /* First sight of a pool is here at the latest: before this refill changes its ring, cache and count of releases. */
 static void begin_refill(u64 pool)
 {
-	struct refilling *r = this_refill();
-	u32 *entry = entry_of(pool);
+	struct cpu *c = this_cpu();
 
-	if (!r || !entry)
+	if (!c || !slot_of(c, pool))
 		return;
-	r->pool = pool;
-	r->entry = *entry;
-	r->ring_head = pp_ring_head(pool);
+	c->refilling = pool;
+	c->ring_head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD);
 }
 
-/* The index of the histogram bucket with upper bounds 0 1 2 4 8 16 32 64. */
-static u32 bucket_of(u32 pages)
+/* The index of the histogram bucket with upper bounds 0 1 2 4 8 16 32 64: mostly the last, or the first. */
+static u64 bucket_of(u64 pages)
 {
-	return (pages > 0) + (pages > 1) + (pages > 2) + (pages > 4) + (pages > 8) + (pages > 16) + (pages > 32);
+	if (pages > 32)
+		return BATCHES - 1;
+	return (pages > 0) + (pages > 1) + (pages > 2) + (pages > 4) + (pages > 8) + (pages > 16);
 }
+
+#ifdef MISMATCH_FROM_RING
+static void count_mismatch(struct slot *s, u64 pool, u64 from, u64 pages)
+{
+	u64 head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD), *cell;
+	u64 taken = head >= from ? head - from : head + HOOKED_U32(pool, PP_RING_SIZE) - from;
+
+	if (taken <= pages)
+		return;
+	cell = mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool));
+	if (cell)
+		*cell += taken - pages;
+}
+#endif
 
 /*
  * The cache was empty at entry, so the batch is what is in it now and the page handed out. A page that the ring gave
@@ -32,35 +46,33 @@ static u32 bucket_of(u32 pages)
  */
 static void end_refill(u64 pool, bool handed_out)
 {
-	struct refilling *r = this_refill();
-	u32 pages = pp_cache_count(pool) + handed_out, head = pp_ring_head(pool);
+	struct cpu *c = this_cpu();
 	struct slot *s;
+	u64 pages;
 
-	if (!r || r->pool != pool)	/* none, or attached in the midst of it */
+	if (!c || c->refilling != pool)	/* none, or attached in the midst of it */
 		return;
-	r->pool = 0;
-	s = slot_at(r->entry, bpf_get_smp_processor_id(), pool);
+	c->refilling = 0;
+	s = slot_of(c, pool);
 	if (!s)
 		return;
-	note_consumer(r->entry);
-	s->batch[bucket_of(pages) & (BATCHES - 1)]++;
+	note_consumer(s);
+	pages = HOOKED_U32(pool, PP_ALLOC_COUNT) + handed_out;
+	s->batch[bucket_of(pages)]++;
 	s->batch_pages += pages;
 	if (!pages)
-		s->miss[head == r->ring_head ? MISS_RING_EMPTY : MISS_NUMA]++;
+		s->miss[HOOKED_U32(pool, PP_RING_CONSUMER_HEAD) == c->ring_head ? MISS_RING_EMPTY : MISS_NUMA]++;
 #ifdef MISMATCH_FROM_RING
-	u32 taken = head >= r->ring_head ? head - r->ring_head : head + pp_ring_size(pool) - r->ring_head;
-
-	u64 *cell = taken > pages ? mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool)) : 0;
-	if (cell)
-		*cell += taken - pages;
+	count_mismatch(s, pool, c->ring_head, pages);
 #endif
 }
 
 /* The slow path puts a bulk from the page allocator into the empty cache and hands out one of it. */
 static void end_slow(u64 pool, bool handed_out)
 {
-	struct slot *s = slot_of(pool);
-	u32 pages = pp_cache_count(pool) + handed_out;
+	struct cpu *c = this_cpu();
+	struct slot *s = c ? slot_of(c, pool) : 0;
+	u64 pages = HOOKED_U32(pool, PP_ALLOC_COUNT) + handed_out;
 
 	if (!s || !pages)
 		return;

@@ -12,10 +12,10 @@ int refill_entry(struct pt_regs *ctx)
 
 int refill_exit(struct pt_regs *ctx)
 {
-	struct refilling *r = this_refill();
+	struct cpu *c = this_cpu();
 
-	if (r && r->pool)
-		end_refill(r->pool, PT_REGS_RC(ctx) != 0);
+	if (c && c->refilling)
+		end_refill(c->refilling, PT_REGS_RC(ctx) != 0);
 	return 0;
 }
 #endif

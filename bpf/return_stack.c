@@ -7,10 +7,11 @@
 int page_returned(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 pool = ctx->args[0], netmem = ctx->args[1];
-	u32 *entry = entry_of(pool);
+	struct cpu *c = this_cpu();
+	struct slot *s = c ? slot_of(c, pool) : 0;
 
-	if (entry)
-		count_return(*entry, pool, netmem, reason_of(ctx, netmem));
+	if (s)
+		count_return(s, pool, netmem, reason_of(ctx, netmem));
 	return 0;
 }
 
@@ -21,12 +22,12 @@ int page_returned(struct bpf_raw_tracepoint_args *ctx)
 int page_held(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 pool = ctx->args[0];
-	u32 *entry = entry_of(pool);
-	struct slot *s = entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
+	struct cpu *c = this_cpu();
+	struct slot *s = c ? slot_of(c, pool) : 0;
 
 	if (!s)
 		return 0;
-	note_consumer(*entry);
+	note_consumer(s);
 	s->held++;
 	if (pp_cache_count(pool) <= 1)
 		s->slow++;

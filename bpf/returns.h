@@ -10,9 +10,9 @@
  * of the cache was where the cache now ends. The page that was being cut into fragments, given back first, was in
  * neither, though it may have come from there.
  */
-static void count_scrubbed(struct slot *s, u32 entry, u64 pool, u64 netmem)
+static void count_scrubbed(struct slot *s, u64 pool, u64 netmem)
 {
-	struct pool *p = pools.lookup(&entry);
+	struct pool *p = pools.lookup(&s->entry);
 	u32 count = pp_cache_count(pool);
 
 	if (!p || p->frag_page == netmem)
@@ -23,16 +23,15 @@ static void count_scrubbed(struct slot *s, u32 entry, u64 pool, u64 netmem)
 		__sync_fetch_and_add(&s->scrubbed[IN_RING], 1);
 }
 
-static void count_return(u32 entry, u64 pool, u64 netmem, u32 reason)
+static void count_return(struct slot *s, u64 pool, u64 netmem, u64 reason)
 {
-	struct slot *s = slot_at(entry, bpf_get_smp_processor_id(), pool);
 	u64 *cell;
 
-	if (!s || reason >= RETURNS)
+	if (reason >= RETURNS)
 		return;
 	__sync_fetch_and_add(&s->returned[reason], 1);
 	if (reason == RETURN_TEARDOWN)
-		count_scrubbed(s, entry, pool, netmem);
+		count_scrubbed(s, pool, netmem);
 	if (reason != RETURN_NUMA)
 		return;
 	cell = mismatch_cell(s, page_node(netmem), wanted_node(pool));

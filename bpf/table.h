@@ -44,6 +44,7 @@ static void drop_event(void)
 /* First sight of a pool. Two CPUs may come at once: the second finds the first one's entry. */
 static u32 *enter(u64 pool)
 {
+	u64 key = pool;
 	struct pool *p;
 	u32 fresh = 0;
 
@@ -63,64 +64,18 @@ static u32 *enter(u64 pool)
 	p->first_hold = pp_hold_cnt(pool);
 	identify(p, pool);
 	p->owner = pool;
-	if (entries.insert(&pool, &fresh)) {
+	if (entries.insert(&key, &fresh)) {
 		p->owner = 0;
 		free_pools.push(&fresh, 0);
 	}
-	return entries.lookup(&pool);
-}
-
-/* The slot of an entry on a CPU, given on first use. */
-static struct slot *slot_at(u32 entry, u32 cpu, u64 owner)
-{
-	u32 cell = entry * CPUS + cpu, fresh = 0, *index = slot_index.lookup(&cell);
-	struct slot *s;
-
-	if (!index)
-		return 0;
-	if (*index)
-		return slots.lookup(index);
-	if (free_slots.pop(&fresh)) {
-		drop_event();
-		return 0;
-	}
-	s = slots.lookup(&fresh);
-	if (s)
-		s->owner = owner;
-	*index = fresh;
-	return s;
+	return entries.lookup(&key);
 }
 
 /* The entry of this pool; 0 when the table is full, which is counted. */
 static u32 *entry_of(u64 pool)
 {
-	u32 *entry = entries.lookup(&pool);
+	u64 key = pool;			/* the pool itself stays in a register, where the verifier knows what it is */
+	u32 *entry = entries.lookup(&key);
 
 	return entry ? entry : enter(pool);
-}
-
-/* Whoever allocates from a pool is its consumer; below level full, whoever refills it. */
-static void note_consumer(u32 entry)
-{
-	struct pool *p = pools.lookup(&entry);
-
-	if (p)
-		p->consumer_cpu = bpf_get_smp_processor_id();
-}
-
-/* The counters of this pool on this CPU; 0 when the tables are full, which is counted. */
-static struct slot *slot_of(u64 pool)
-{
-	u32 *entry = entry_of(pool);
-
-	return entry ? slot_at(*entry, bpf_get_smp_processor_id(), pool) : 0;
-}
-
-/* The cell of the mismatch matrix. The barrier keeps the compiler from dropping a check that the verifier needs to see. */
-static u64 *mismatch_cell(struct slot *s, u64 page, u64 wanted)
-{
-	u64 cell = page * (NODES + 1) + wanted;
-
-	asm volatile("" : "+r"(cell));
-	return cell < (NODES + 1) * (NODES + 1) ? &s->mismatch[cell] : 0;
 }

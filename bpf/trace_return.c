@@ -3,10 +3,10 @@
 
 static void begin_refill(u64 pool)
 {
-	struct refilling *r = this_refill();
+	struct cpu *c = this_cpu();
 
-	if (r)
-		r->pool = pool;
+	if (c)
+		c->refilling = pool;
 }
 
 static void end_refill(void)
@@ -16,11 +16,13 @@ static void end_refill(void)
 
 static u32 reason_of(u64 pool, u64 netmem)
 {
-	if (is_refilling(pool))
+	struct cpu *c = this_cpu();
+
+	if (c && is_refilling(c, pool))
 		return RETURN_NUMA;
 	if (tearing.lookup(&pool))
 		return RETURN_TEARDOWN;
-	return is_flushed(pool) ? RETURN_NID_UPDATE : page_reason(netmem);
+	return c && is_flushed(c, pool) ? RETURN_NID_UPDATE : page_reason(netmem);
 }
 
 int page_returned(struct bpf_raw_tracepoint_args *ctx)

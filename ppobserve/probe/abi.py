@@ -128,6 +128,8 @@ def slot_type(nodes: int) -> type[ctypes.Structure]:
     """``struct slot`` for a kernel side that tells *nodes* nodes apart."""
     fields = (
         ("owner", U64),
+        ("entry", U32),
+        ("cpu", U32),
         ("batch", U64 * BATCHES),
         ("batch_pages", U64),
         ("miss", U64 * len(MISSES)),

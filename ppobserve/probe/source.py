@@ -23,16 +23,16 @@ from ppobserve.probe import abi
 
 _PACKAGE = Path(ppobserve.__file__).parent
 
-COMMON = ("abi.h", "page_pool.h", "page.h", "identity.h", "table.h")
+COMMON = ("abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h")
 BY_RUNG = {
-    Rung.FENTRY: ("refilling.h", "refill.h", "refill_fentry.c"),
-    Rung.KPROBE: ("refilling.h", "refill.h", "refill_kprobe.c"),
+    Rung.FENTRY: ("refill.h", "refill_fentry.c"),
+    Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
     Rung.TRACEPOINT: ("returns.h", "callers.h", "return_stack.c"),
 }
 TRACE = ("abi.h", "page_pool.h", "page.h", "identity.h", "trace_abi.h", "trace.h", "trace_events.h")
 TRACE_BY_RUNG = {
-    Rung.FENTRY: ("refilling.h", "flush.h", "trace_life.c", "trace_return.c", "trace_fentry.c"),
-    Rung.KPROBE: ("refilling.h", "flush.h", "trace_life.c", "trace_return.c", "trace_kprobe.c"),
+    Rung.FENTRY: ("cpu.h", "trace_life.c", "trace_return.c", "trace_fentry.c"),
+    Rung.KPROBE: ("cpu.h", "trace_life.c", "trace_return.c", "trace_kprobe.c"),
     Rung.TRACEPOINT: ("trace_life.c", "callers.h", "trace_stack.c"),
 }
 
@@ -58,7 +58,7 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
     """The files of one plan, in the order in which they are compiled."""
     chosen = [*COMMON, *BY_RUNG[plan.rung]]
     if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
-        chosen += ["returns.h", "flush.h", "return_refill.c"]
+        chosen += ["returns.h", "return_refill.c"]
     if plan.has("alloc"):
         chosen += ["alloc.h", f"alloc_{plan.rung.value}.c"]
     if plan.has("fragment"):
@@ -118,6 +118,8 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         values["INLINED_REFILL"] = 1
     if plan.level is Level.LEAN:
         values["MISMATCH_FROM_RING"] = 1
+    if plan.rung is Rung.FENTRY:
+        values["BY_TRAMPOLINE"] = 1
     if plan.rung is not Rung.TRACEPOINT:
         values["FLUSH_ON_NID_UPDATE"] = 1
     return values

@@ -15,31 +15,31 @@ from ppobserve.probe import source
 from ppobserve.probe.attach import in_order
 from tests.unit.make import KERNEL, kernel, plan
 
-BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h"]
+BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h"]
 ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
-    (Rung.FENTRY, Level.LEAN): [*BASE, "refilling.h", "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
-    (Rung.KPROBE, Level.LEAN): [*BASE, "refilling.h", "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
+    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
+    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
     (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "callers.h", "return_stack.c", "life.c", *ON_DEMAND],
     (Rung.FENTRY, Level.STANDARD): [
-        *BASE, "refilling.h", "refill.h", "refill_fentry.c", "returns.h", "flush.h", "return_refill.c",
+        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c",
         "create_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.STANDARD): [
-        *BASE, "refilling.h", "refill.h", "refill_kprobe.c", "returns.h", "flush.h", "return_refill.c",
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c",
         "create_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.STANDARD): [
         *BASE, "returns.h", "callers.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.FENTRY, Level.FULL): [
-        *BASE, "refilling.h", "refill.h", "refill_fentry.c", "returns.h", "flush.h", "return_refill.c",
+        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c",
         "alloc.h", "alloc_fentry.c",
         "fragment.h", "fragment_fentry.c", "create_fentry.c", "teardown.h", "teardown_fentry.c",
         "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.FULL): [
-        *BASE, "refilling.h", "refill.h", "refill_kprobe.c", "returns.h", "flush.h", "return_refill.c",
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c",
         "alloc.h", "alloc_kprobe.c",
         "fragment.h", "fragment_kprobe.c", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
         "life.c", "nid.c", *ON_DEMAND,

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * From a pool to its counters on this CPU: most events cost two array lookups and no hashing, since each CPU remembers
+ * the slots that it used last.
+ */
+
+/* A fresh slot, as an index in slots; 0 when none is left, which is counted. */
+static u32 take_slot(u32 entry, u32 cpu, u64 owner)
+{
+	u32 fresh = 0;
+	struct slot *s;
+
+	if (free_slots.pop(&fresh)) {
+		drop_event();
+		return 0;
+	}
+	s = slots.lookup(&fresh);
+	if (!s)
+		return 0;
+	s->entry = entry;
+	s->cpu = cpu;
+	s->owner = owner;
+	return fresh;
+}
+
+/* The slot of an entry on a CPU, given on first use: where its index is, which is 0 when there was none to give. */
+static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
+{
+	u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell);
+
+	if (index && !*index)
+		*index = take_slot(entry, cpu, owner);
+	return index;
+}
+
+/* The slot that this CPU did not remember, and from now on does. */
+static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent)
+{
+	u32 *entry = entry_of(pool), *index = entry ? slot_at(*entry, c->number, pool) : 0;
+
+	if (!index || !*index)
+		return 0;
+	*recent = *index;
+	return slots.lookup(index);
+}
+
+/*
+ * The counters of this pool on this CPU; 0 when the tables are full, which is counted. A slot that was given to someone
+ * else since it was remembered says so itself. Pools come from the kernel's slabs, 2 KiB apart or more.
+ */
+static struct slot *slot_of(struct cpu *c, u64 pool)
+{
+	struct slot *s;
+	u32 *recent;
+
+	c->pool = pool;
+	recent = &c->recent[(*(volatile u64 *)&c->pool >> 11) % RECENT];
+	s = slots.lookup(recent);
+	return s && s->owner == pool && s->cpu == c->number ? s : find_slot(c, pool, recent);
+}
+
+/* Whoever allocates from a pool is its consumer; below level full, whoever refills it. */
+static void note_consumer(struct slot *s)
+{
+	struct pool *p = pools.lookup(&s->entry);
+
+	if (p)
+		p->consumer_cpu = s->cpu;
+}
+
+/* The cell of the mismatch matrix. The barrier keeps the compiler from dropping a check that the verifier needs to see. */
+static u64 *mismatch_cell(struct slot *s, u64 page, u64 wanted)
+{
+	u64 cell = page * (NODES + 1) + wanted;
+
+	asm volatile("" : "+r"(cell));
+	return cell < (NODES + 1) * (NODES + 1) ? &s->mismatch[cell] : 0;
+}
