@@ -2,10 +2,11 @@
 # As root, or through sudo, which asks once.
 SHELL := /bin/bash
 .NOTPARALLEL:
-.PHONY: demo run test test-quick vm lint deb setup setup-test host-tests guests clean
+.PHONY: demo run test test-quick vm bench lint deb setup setup-test host-tests guests clean
 
 KERNEL ?= 6.12
 ARGS ?=
+BENCH ?=
 # What this host's kernel must be able to do; a guest's are in tests/vm/kernels.py.
 PPOBSERVE_EXPECT ?= tracepoint
 PPOBSERVE_REQUIRE_LIVE ?=
@@ -42,6 +43,10 @@ guests: setup-test
 
 vm: setup-test
 	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm --kernel $(KERNEL)
+
+# What it costs: docs/overhead.md and build/bench.jsonl. BENCH="cost frames" runs some of the scripts.
+bench: setup-test
+	$(ROOT) $(BIN)/python -m bench.run $(BENCH)
 
 deb: setup-test
 	@scripts/deb

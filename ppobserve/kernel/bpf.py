@@ -23,9 +23,10 @@ MAP_CREATE, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROG_LOAD, PROG_TEST_RUN, PROG_GET
 OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, PROG_GET_NEXT_ID, LINK_CREATE, ENABLE_STATS = 15, 17, 11, 28, 32
 TYPE_XDP, TYPE_RAW_TRACEPOINT, TYPE_TRACING = 6, 17, 26
 MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
-ATTACH_FENTRY, ATTACH_XDP = 24, 37
+ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_XDP = 24, 25, 37
 TEST_XDP_LIVE_FRAMES = 2
-XDP_FLAGS_DRV_MODE = 4
+XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE = 2, 4
+XDP_HAS_FRAGS = 32
 
 _ATTR_BYTES = 144
 # struct bpf_prog_info up to verified_insns, and where run_time_ns and run_cnt are in it.
@@ -89,8 +90,8 @@ def redirecting(ifindex: int) -> bytes:
     return arguments + instruction(0x85, imm=_REDIRECT) + instruction(0x95)
 
 
-def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: int = 0) -> int:
-    """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program."""
+def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: int = 0, flags: int = 0) -> int:
+    """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program, *flags* are BPF_F_*."""
     code_buffer = ctypes.create_string_buffer(code, len(code))
     log = ctypes.create_string_buffer(_LOG_BYTES)
     attr = struct.pack(
@@ -103,7 +104,7 @@ def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: 
         _LOG_BYTES,
         ctypes.addressof(log),
         0,
-        0,
+        flags,
         name.encode()[:15],
         0,
         attach,
@@ -169,12 +170,12 @@ def attach_tracing(program: int) -> int:
     return bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QI", 0, program), "cannot attach the tracing program")
 
 
-def attach_xdp(program: int, ifindex: int) -> int:
-    """Attach an XDP program in native mode; returns the link's fd, which detaches when it is closed.
+def attach_xdp(program: int, ifindex: int, mode: int = XDP_FLAGS_DRV_MODE) -> int:
+    """Attach an XDP program, in native mode or another; returns the link's fd, which detaches when it is closed.
 
     Needs BPF_LINK_CREATE for XDP, kernel commit aa8d3a716b59 ("bpf, xdp: Add bpf_link-based XDP attachment API", 5.9).
     """
-    attr = struct.pack("<IIII", program, ifindex, ATTACH_XDP, XDP_FLAGS_DRV_MODE)
+    attr = struct.pack("<IIII", program, ifindex, ATTACH_XDP, mode)
     return bpf(LINK_CREATE, attr, f"cannot attach XDP to interface {ifindex}")
 
 

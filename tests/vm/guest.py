@@ -28,6 +28,9 @@ GUEST_SECONDS = 2400.0
 # One thread for both CPUs. With one each, and fewer free on the host, a guest's CPU spins for minutes on locks whose
 # holder the host has put to sleep.
 EMULATED = "-accel tcg,thread=single"
+# One instruction takes one nanosecond of guest time: what is measured in there repeats exactly. The guest's clock runs
+# ahead while it has nothing to do. The microvm machine has no clock finer than a jiffy.
+COUNTED = "-icount shift=0,sleep=off"
 # A NIC whose only peer is a command of the host's: a connection to that address downloads what it prints. The guest
 # configures it itself; vng's own --network waits for a DHCP client that may not be there.
 DOWNLOAD_BYTES = 30_000_001
@@ -67,10 +70,22 @@ def claimed(series: str) -> Iterator[Path]:
             return
 
 
-def run(series: str, command: str, results: Path, *, prefix: str = "", limit: float = GUEST_SECONDS) -> int:
-    """Boot *series*, run *command* there, print its output as it comes. Returns the command's exit status."""
+def run(
+    series: str,
+    command: str,
+    results: Path,
+    *,
+    prefix: str = "",
+    limit: float = GUEST_SECONDS,
+    counted: bool = False,
+) -> int:
+    """Boot *series*, run *command* there, print its output as it comes. Returns the command's exit status.
+
+    In a *counted* guest time is instructions.
+    """
     kernel = vmlinuz(series)
-    return boot(kernel, command, results, kvm=kvm_works(kernel), prefix=prefix, limit=limit)
+    kvm = not counted and kvm_works(kernel)
+    return boot(kernel, command, results, kvm=kvm, prefix=prefix, limit=limit, counted=counted)
 
 
 def kvm_works(kernel: Path) -> bool:
@@ -91,12 +106,14 @@ def trial(kernel: Path) -> bool:
             return False
 
 
-def boot(kernel: Path, command: str, results: Path, *, kvm: bool, prefix: str = "", limit: float) -> int:
+def boot(
+    kernel: Path, command: str, results: Path, *, kvm: bool, limit: float, prefix: str = "", counted: bool = False
+) -> int:
     """One guest, from boot to power off. Raises GuestError at *limit* seconds, or if it dies before *command* ends."""
     log, status = results / "log", results / "status"
     script = f"( cd '{TOP}' && {command}\n) > '{log}' 2>&1; echo $? > '{status}'"
     end = time.monotonic() + limit
-    with started(vng(kernel, script, results, kvm=kvm), results / "console") as guest:
+    with started(vng(kernel, script, results, kvm=kvm, counted=counted), results / "console") as guest:
         for text in follow(log, guest, end):
             print("".join(prefix + line for line in text.splitlines(keepends=True)), end="", flush=True)
     if status.exists():
@@ -105,13 +122,15 @@ def boot(kernel: Path, command: str, results: Path, *, kvm: bool, prefix: str = 
     raise GuestError(f"{kernel.name} in a guest {why}; its console, {results / 'console'}, ends so:\n{tail(results)}")
 
 
-def vng(kernel: Path, script: str, results: Path, *, kvm: bool) -> list[str]:
+def vng(kernel: Path, script: str, results: Path, *, kvm: bool, counted: bool = False) -> list[str]:
     # Without -v the guest's console is lost when standard input is not a terminal.
     nodes = ["-m", "3G", "--cpus", "2", "--numa", "1536M,cpus=0", "--numa", "1536M,cpus=1"]
     where = ["--force-9p", "--user", "root", f"--rwdir={results}"]
-    options = f"--qemu-opts={NETWORK}" if kvm else f"--qemu-opts={EMULATED} {NETWORK}"
-    how = [options] if kvm else ["--disable-kvm", options]
-    return ["vng", "-v", "-r", str(kernel), *how, *nodes, *where, "--exec", script]
+    options = NETWORK if kvm else f"{EMULATED} {NETWORK}"
+    how = [] if kvm else ["--disable-kvm"]
+    if counted:
+        options, how = f"{COUNTED} {options}", [*how, "--disable-microvm"]
+    return ["vng", "-v", "-r", str(kernel), *how, f"--qemu-opts={options}", *nodes, *where, "--exec", script]
 
 
 @contextmanager

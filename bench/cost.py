@@ -1,0 +1,143 @@
+"""What our programs add to a page, in instructions, by each way that pages take through a pool; beside it the peers.
+
+    .venv/bin/python -m bench.cost [--short]
+
+Boots a guest in which one instruction takes one nanosecond (tests/vm/guest.py), and runs bench/inside.py there. The
+figures repeat to a thousandth. What they are not: time on silicon, which has caches, mispredictions and mitigations.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.claims import claim, heading, options, table
+from bench.configurations import NOTHING, names
+from tests.vm.guest import claimed, run
+
+KERNEL = "7.3"
+REGIMES = {
+    "cache": "Straight back into the cache: datagrams over lo that generic XDP drops, in the CPU's system pool.",
+    "ring": "Through the ring, one by one: live frames that are dropped at once. Little but the pool's own work.",
+    "ring, redirected": "Through the ring, in bulks: live frames redirected into a veth pair and dropped there.",
+    "ring full": "Past a ring that has no room: TCP over veth.",
+    "mismatches": "NUMA mismatches: live frames of a task that is moved to the other node every 5 ms.",
+}
+SHORT = ("--configurations", NOTHING, "standard fentry", "full fentry", "--regimes", "ring", "--repeats", "1")
+MINUTES = 25
+
+
+@dataclass
+class Found:
+    """What the guest printed."""
+
+    machine: str = ""
+    units: dict[tuple[str, str], float] = field(default_factory=dict)
+    """(configuration, regime) to instructions a unit of traffic."""
+    pages: dict[str, float] = field(default_factory=dict)
+    """Regime to pages allocated a unit."""
+    counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Regime to what went on in one run of it."""
+
+    def a_page(self, configuration: str, regime: str) -> float:
+        """Instructions a page."""
+        return self.units[configuration, regime] / self.pages[regime]
+
+    def added(self, configuration: str, regime: str) -> float:
+        """Instructions a page, above nothing attached."""
+        return self.a_page(configuration, regime) - self.a_page(NOTHING, regime)
+
+    def percent(self, configuration: str, regime: str) -> float:
+        """The same, in percent of nothing attached."""
+        return 100 * self.added(configuration, regime) / self.a_page(NOTHING, regime)
+
+
+def main() -> None:
+    """Measure in the guest, and print the tables and the claims."""
+    short = options(__doc__ or "").short
+    found = measured(SHORT if short else ())
+    heading("Added to a page, in instructions", found.machine)
+    for regime in found.pages:
+        print(f"### {regime}\n\n{REGIMES[regime]} {what_it_is(found.counts[regime])}\n")
+        table(["attached", "instructions a page", "added", "added, %"], rows(found, regime))
+    if not short:
+        state_claims(found)
+
+
+def measured(arguments: Iterable[str]) -> Found:
+    """What bench/inside.py finds in a guest, which is shown on standard error. RuntimeError when it fails."""
+    inside = shlex.join([sys.executable, "-m", "bench.inside", *arguments])
+    with claimed(f"{KERNEL}-counted") as results, redirect_stdout(sys.stderr):
+        command = f"env PYTHONDONTWRITEBYTECODE=1 {inside}"
+        if run(KERNEL, command, results, limit=60 * MINUTES, counted=True):
+            raise RuntimeError(f"bench/inside.py failed in the guest: see {results / 'log'}")
+        return parsed(results / "log")
+
+
+def parsed(log: Path) -> Found:
+    """The lines of bench/inside.py."""
+    found = Found()
+    for line in log.read_text().splitlines():
+        if not line.startswith("{"):
+            continue
+        said = json.loads(line)
+        if "machine" in said:
+            found.machine = said["machine"]
+        elif "counts" in said:
+            found.counts[said["regime"]] = said["counts"]
+            found.pages[said["regime"]] = sum(said["counts"]["allocs"].values()) / said["units"]
+        elif "per_unit" in said:
+            found.units[said["configuration"], said["regime"]] = said["per_unit"]
+    return found
+
+
+def what_it_is(counts: Mapping[str, Any]) -> str:
+    """The regime by its counts."""
+    pages = sum(counts["allocs"].values())
+    batches = counts["refill_batch_pages"]
+    mean = batches["sum"] / batches["filled"] if batches["filled"] else 0
+    mismatches, returned = sum(counts["numa_mismatch_pages"].values()), counts["pages_returned"]
+    return (
+        f"In {pages:,} pages: {batches['count']:,} refills, {mean:.1f} pages in each that had any, "
+        f"{counts['slow_refills'].get('', 0):,} slow refills, {mismatches:,} mismatches, "
+        f"{returned.get('ring_full', 0):,} pages that found the ring full; "
+        f"{100 * counts['allocs'].get('cache', 0) / pages:.1f} % of allocations served by the cache."
+    )
+
+
+def rows(found: Found, regime: str) -> Iterable[list[str]]:
+    """A line a configuration that was measured."""
+    for name in names():
+        if (name, regime) not in found.units:
+            continue
+        added = [f"{found.added(name, regime):+.2f}", f"{found.percent(name, regime):+.2f}"]
+        yield [name, f"{found.a_page(name, regime):.2f}", *(added if name != NOTHING else ["", ""])]
+
+
+def state_claims(found: Found) -> None:
+    """What we promise of each regime."""
+    for regime in ("ring", "ring, redirected"):
+        for level, most in (("lean", 0.5), ("standard", 1.5), ("full", 12.0)):
+            added(found, f"{level} fentry", regime, most)
+        ratio = found.added("standard fentry", regime) / found.added("bpftrace fexit", regime)
+        claim(f"{regime}: standard's part of what bpftrace adds", ratio, "", script=__file__, at_most=0.25)
+    for level in ("lean", "standard"):
+        added(found, f"{level} fentry", "cache", 0.05)
+    for regime in ("ring full", "mismatches"):
+        added(found, "standard fentry", regime, 8)
+
+
+def added(found: Found, configuration: str, regime: str, most: float) -> None:
+    claim(
+        f"{regime}: added by {configuration}", found.percent(configuration, regime), "%", script=__file__, at_most=most
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""`make bench` puts what scripts print into the page, and leaves the rest of it alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import run
+
+PAGE = """# What it costs
+
+By hand.
+
+<!-- bench/cost.py -->
+
+old
+
+<!-- end -->
+
+By hand, too.
+
+<!-- bench/frames.py -->
+<!-- end -->
+"""
+CLAIM = '{"claim": "RSS", "value": 1.0}'
+
+
+def test_the_page_says_which_scripts_there_are() -> None:
+    assert run.scripts(PAGE) == ["cost", "frames"]
+
+
+def test_what_a_script_printed_is_a_section_and_its_claims() -> None:
+    assert run.parted(f"\n## Memory\n\n| a |\n\n{CLAIM}\n{CLAIM}\n") == ("## Memory\n\n| a |", [CLAIM, CLAIM])
+
+
+def test_a_section_is_replaced_and_nothing_else() -> None:
+    page = run.with_section(PAGE, "frames", r"new \1 section")
+    assert page == PAGE.replace("py -->\n<!-- end", "py -->\n\nnew \\1 section\n\n<!-- end")
+    assert run.with_section(page, "frames", r"new \1 section") == page
+    assert "old" not in run.with_section(page, "cost", "newer")
+
+
+def test_the_page_in_the_tree_has_a_section_for_each_script_that_can_be_run() -> None:
+    for name in run.scripts(run.PAGE.read_text()):
+        assert (run.TOP / "bench" / f"{name}.py").is_file()
+
+
+def test_a_script_that_fails_is_an_error() -> None:
+    with pytest.raises(run.subprocess.CalledProcessError):
+        run.run("no_such_script")
