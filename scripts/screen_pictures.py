@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from ppobserve.source.recorded import Recorded, open_recording
 from ppobserve.source.sampling import samples
 from ppobserve.ui.screen.app import TopApp
@@ -24,6 +26,7 @@ TOP = Path(__file__).parent.parent
 RECORDING = TOP / "tests/data/snapshots/two_nodes.jsonl.gz"
 FOLDER = TOP / "tests/unit/ui/screen/pictures"
 NEVER = 3600.0
+ALIKE, LOOKS_AT_LEAST, LOOKS_AT_MOST = 3, 3, 100
 FONT = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 
 
@@ -87,8 +90,19 @@ async def _run(picture: Picture, source: Recorded) -> str:
         app.interval = 1.0
         app.paint()
         await pilot.press(*picture.keys)
-        await pilot.pause(0.3)
-        return app.export_screenshot(title="sudo ppobserve top")
+        return await _settled(app, pilot)
+
+
+async def _settled(app: TopApp, pilot: Pilot[object]) -> str:
+    """The screen when it has stopped changing, which takes as long as the machine is busy."""
+    seen: list[str] = []
+    while len(seen) < LOOKS_AT_LEAST or len(set(seen[-ALIKE:])) > 1:
+        if len(seen) == LOOKS_AT_MOST:
+            raise TimeoutError("the screen does not stop changing")
+        await pilot.pause(0.1)
+        await pilot.pause()
+        seen.append(app.export_screenshot(title="sudo ppobserve top"))
+    return seen[-1]
 
 
 class _Still:

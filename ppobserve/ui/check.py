@@ -47,9 +47,7 @@ def _memory(memory: Mapping[str, Any] | None) -> list[str]:
     if not memory:
         return []
     mebibytes = sum(memory["maps"].values()) / 2**20
-    return [
-        f"memory     {mebibytes:.1f} MiB of maps, for {memory['pools']} pools on {memory['slots']} (pool, CPU) pairs"
-    ]
+    return [f"memory     {mebibytes:.1f} MiB of maps: {memory['pools']} pools, {memory['slots']} (pool, CPU) pairs"]
 
 
 def _hooks(hooks: Iterable[Mapping[str, Any]]) -> list[str]:

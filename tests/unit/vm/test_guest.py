@@ -17,7 +17,7 @@ def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def boot(shell: str, command: str = "true", limit: float = 20.0) -> int:
         monkeypatch.setattr(
-            guest, "vng", lambda kernel, script, results, kvm: ["env", f"SCRIPT={script}", "bash", "-c", shell]
+            guest, "vng", lambda kernel, script, results, **how: ["env", f"SCRIPT={script}", "bash", "-c", shell]
         )
         return guest.boot(Path("vmlinuz-1"), command, tmp_path, kvm=False, prefix="1 | ", limit=limit)
 
