@@ -9,6 +9,7 @@ import pytest
 
 import ppobserve
 from ppobserve.model.metrics import POOL_LABELS, TABLE, Metric
+from scripts import numa_page
 
 TOP = Path(__file__).parent.parent
 FOLDERS = {"docs": "*.md", "dashboards": "*.json", "deploy": "*.y*ml", "tests/rules": "*.yml"}
@@ -100,3 +101,9 @@ def test_a_name_that_is_nearly_right_is_no_metric(name: str) -> None:
 def test_the_package_has_the_names_that_it_promises() -> None:
     assert all(hasattr(ppobserve, name) for name in ppobserve.__all__)
     assert f'\nversion = "{ppobserve.__version__}"\n' in (TOP / "pyproject.toml").read_text()
+
+
+def test_the_pages_figures_are_those_of_its_recording() -> None:
+    """Else: .venv/bin/python scripts/numa_page.py"""
+    for path, text in numa_page.figures().items():
+        assert path.read_text() == text, path
