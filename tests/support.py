@@ -18,7 +18,7 @@ HEAD = """# What is counted where
 
 Written by `make test`: each kernel's live tests say what they saw, in `docs/support`, and this page is made of that.
 
-* **yes**: counted at level full, and seen to move in that run's traffic
+* **yes**: counted at level full, and seen to move in the tests' traffic
 * **(yes)**: counted; nothing in that traffic makes it happen
 * **-**: not counted there, for the reason in the notes
 
@@ -39,12 +39,28 @@ together from their source (`tests/data/facts`) and, with the refill function hi
 def write(series: str, found: Mapping[str, Any]) -> bool:
     """Keep what was found on a kernel, and the page. Was it there already?"""
     path = DOCS / "support" / f"{series}.json"
-    text = json.dumps(found, indent=2) + "\n"
-    same = path.exists() and path.read_text() == text
+    before = json.loads(path.read_text()) if path.exists() else {}
+    kept = {rung: {**cell, "metrics": _seen(cell, before.get(rung))} for rung, cell in found.items()}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
+    path.write_text(json.dumps(kept, indent=2) + "\n")
     PAGE.write_text(page())
-    return same
+    return _claims(kept) == _claims(before)
+
+
+def _seen(cell: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, str]:
+    """What moved once is known to: how much of it happens in one run is a matter of timing."""
+    known = before["metrics"] if before else {}
+    return {
+        name: "yes" if (mark, known.get(name)) == ("counted", "yes") else mark for name, mark in cell["metrics"].items()
+    }
+
+
+def _claims(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is counted and what is not, and why."""
+    return {
+        rung: (cell["refused"], {name: "counted" if mark in MARKS else mark for name, mark in cell["metrics"].items()})
+        for rung, cell in found.items()
+    }
 
 
 def page() -> str:
