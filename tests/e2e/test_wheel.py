@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_carries_every_bpf_source_and_the_page(wheel: Path) -> None:
     page = {"ppobserve/export/page.css", "ppobserve/export/page.js"}
-    sources = page | {f"ppobserve/_bpf/{path.relative_to(ROOT / 'bpf')}" for path in (ROOT / "bpf").rglob("*.[ch]")}
+    sources = page | {f"ppobserve/_bpf/{path.relative_to(ROOT / 'bpf')}" for path in (ROOT / "bpf").rglob("*.*")}
     assert len(sources) > 15
     assert sources <= set(zipfile.ZipFile(wheel).namelist())
 
