@@ -13,6 +13,9 @@ UNKNOWN = "unknown"
 """The label of a node that is not told apart, or of a buffer without struct page."""
 
 
+_MISSES, _RETURNS = ([(name,) for name in names] for names in (abi.MISSES, abi.RETURNS))
+
+
 class Recycled(NamedTuple):
     """Pages that came back and were kept."""
 
@@ -39,11 +42,11 @@ class Layout:
         batches = tuple(words[at["batch"] : at["batch"] + abi.BATCHES])
         return {
             "refill_batch_pages": Histogram(batches, words[at["batch_pages"]]),
-            "refill_misses": self._labelled(words, "miss", abi.MISSES),
+            "refill_misses": self._labelled(words, "miss", _MISSES),
             "numa_mismatch_pages": self._matrix(words),
             "slow_refills": {(): words[at["slow"]]},
             "pages_held": {(): words[at["held"]]},
-            "pages_returned": self._labelled(words, "returned", abi.RETURNS),
+            "pages_returned": self._labelled(words, "returned", _RETURNS),
             "allocs": {
                 ("cache",): words[at["alloc_cache"]] + words[at["frag_reuse"]],
                 ("refill",): sum(batches[1:]),
@@ -73,8 +76,8 @@ class Layout:
         """Pages that refills dropped, whatever their nodes."""
         return sum(words[self._at["mismatch"] :])
 
-    def _labelled(self, words: Sequence[int], field: str, labels: Sequence[str]) -> Series:
-        return {(label,): words[self._at[field] + place] for place, label in enumerate(labels)}
+    def _labelled(self, words: Sequence[int], field: str, labels: Sequence[tuple[str]]) -> Series:
+        return dict(zip(labels, words[self._at[field] : self._at[field] + len(labels)], strict=True))
 
     def _matrix(self, words: Sequence[int]) -> Series:
         """(page node, wanted node) to pages. Cells with an unknown node are there only once they count something."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
 
 from ppobserve.kernel import bpf, numa
 from ppobserve.model import metrics
@@ -28,6 +30,9 @@ class Reader:
         self._kept = words(attached.map("kept"), ctypes.sizeof(abi.kept_type(nodes)) // 8)
         self._derived: dict[tuple[Life, str], tuple[int, ...]] = {}
         self._audit = Audit(attached, self._tables.is_alive)
+        self._sample_pool = attached.program("sample_pool")
+        self._sample_kept = attached.program("sample_kept") if nodes > 1 else -1
+        self._counts_recycles = attached.plan.has("alloc")
         self._released_by_pool = not attached.plan.has("return")
 
     def read(self) -> tuple[tuple[PoolSample, ...], Tables, Mapping[str, int]]:
@@ -38,7 +43,7 @@ class Reader:
         lives = self._tables.lives()
         stats = self._audit.look(lives.items())
         for index in lives:
-            bpf.test_run(self._attached.program("sample_pool"), context=bpf.u64s([index]))
+            bpf.test_run(self._sample_pool, context=bpf.u64s([index]))
         copy = self._tables.copy()
         entries = [(index, raw) for index, raw in copy.entries() if raw.owner & 1 or lives.get(index) == raw.seen_ns]
         samples = self._samples(entries, self._sums(copy.slots))
@@ -94,7 +99,7 @@ class Reader:
         counters = self._layout.counters(words)
         if self._released_by_pool:
             counters = {**counters, "pages_returned": self._returned((index, raw.seen_ns), raw, words)}
-        if self._attached.plan.has("alloc"):
+        if self._counts_recycles:
             counters = {**counters, "recycles": self._recycles((index, raw.seen_ns), raw, words)}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
         return PoolSample(_pool(index, raw), kept, _gauges(raw), self._remote(index, raw))
@@ -121,17 +126,19 @@ class Reader:
         if nodes < 2 or raw.owner & 1 or not 0 <= consumer < nodes:
             return {}
         for start in range(0, max(raw.ring_pages, 1), abi.RING_STRETCH):
-            bpf.test_run(self._attached.program("sample_kept"), context=bpf.u64s([index, start]))
+            bpf.test_run(self._sample_kept, context=bpf.u64s([index, start]))
         if not self._tables.is_alive((index, raw.seen_ns)):
             return {}  # it ended meanwhile: what was read is anyone's
-        return dict(zip(*self._places(consumer, self._kept.tolist()), strict=True))
+        labels, pages = _places(nodes, consumer)
+        return dict(zip(labels, pages(self._kept.tolist()), strict=True))
 
-    def _places(self, consumer: int, pages: Sequence[int]) -> tuple[Sequence[tuple[str, str, str]], Sequence[int]]:
-        """Labels and pages of every place and node but the consumer's."""
-        nodes, width = self._attached.tables.nodes, self._attached.tables.nodes + 1
-        cells = [(place, node) for place in range(len(abi.PLACES)) for node in range(nodes) if node != consumer]
-        labels = [(abi.PLACES[place], str(node), str(consumer)) for place, node in cells]
-        return labels, [pages[place * width + node] for place, node in cells]
+
+@cache
+def _places(nodes: int, consumer: int) -> tuple[list[tuple[str, str, str]], Callable[[list[int]], tuple[int, ...]]]:
+    """Labels of every place and node but the consumer's, and what picks their pages from ``struct kept``."""
+    cells = [(place, node) for place in range(len(abi.PLACES)) for node in range(nodes) if node != consumer]
+    labels = [(abi.PLACES[place], str(node), str(consumer)) for place, node in cells]
+    return labels, itemgetter(*(place * (nodes + 1) + node for place, node in cells))
 
 
 def _pool(index: int, raw: abi.Pool) -> Pool:

@@ -1,0 +1,33 @@
+"""The benches of what the daemon takes, shortened: they work, and what hangs on no clock is as claimed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ppobserve.kernel.bpf import program_ids
+
+TOP = Path(__file__).parent.parent.parent
+TIMED = {"s", "ms", "% of a CPU", "x CPU"}
+CLAIMS = {"scrape": 6, "memory": 4, "start": 3}
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("script", CLAIMS)
+def test_a_shortened_bench_prints_its_claims(script: str, figure: Callable[..., None]) -> None:
+    before = program_ids()
+    command = [sys.executable, "-m", f"bench.{script}", "--short"]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    claims = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(claims) == CLAIMS[script]
+    assert {claim["script"] for claim in claims} == {f"bench/{script}.py"}
+    for claim in claims:
+        figure(claim["claim"], claim["value"], claim["unit"])
+        assert claim["met"] or claim["unit"] in TIMED, claim
+    assert program_ids() <= before
