@@ -12,6 +12,9 @@ from ppobserve.probe import abi
 HASH, ARRAY, LRU_HASH, STACK = 1, 2, 9, 23
 MMAPABLE = 1 << 10
 
+_CPU_BYTES = 128
+"""``struct cpu`` of bpf/cpu.h: two cache lines for each CPU."""
+
 
 class Shape(NamedTuple):
     """A map as bpf/table.h declares it; sizes in bytes."""
@@ -33,6 +36,7 @@ def shapes(tables: abi.Tables) -> dict[str, Shape]:
         "kept": Shape(ARRAY, 4, ctypes.sizeof(kept), 1, MMAPABLE),
         "entries": Shape(HASH, 8, 4, tables.entries),
         "slot_index": Shape(ARRAY, 4, 4, tables.entries * tables.cpus),
+        "cpus": Shape(ARRAY, 4, _CPU_BYTES, tables.cpus),
         "refused": Shape(LRU_HASH, 8, 1, 1024),
         "free_pools": Shape(STACK, 0, 4, tables.pools),
         "free_groups": Shape(STACK, 0, 4, tables.groups),
