@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Footer
 
 from ppobserve.source.recorded import Recorded, open_recording
 from ppobserve.source.sampling import samples
@@ -26,7 +27,6 @@ TOP = Path(__file__).parent.parent
 RECORDING = TOP / "tests/data/snapshots/two_nodes.jsonl.gz"
 FOLDER = TOP / "tests/unit/ui/screen/pictures"
 NEVER = 3600.0
-ALIKE, LOOKS_AT_LEAST, LOOKS_AT_MOST = 3, 3, 100
 FONT = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 
 
@@ -93,16 +93,15 @@ async def _run(picture: Picture, source: Recorded) -> str:
         return await _settled(app, pilot)
 
 
-async def _settled(app: TopApp, pilot: Pilot[object]) -> str:
-    """The screen when it has stopped changing, which takes as long as the machine is busy."""
-    seen: list[str] = []
-    while len(seen) < LOOKS_AT_LEAST or len(set(seen[-ALIKE:])) > 1:
-        if len(seen) == LOOKS_AT_MOST:
-            raise TimeoutError("the screen does not stop changing")
-        await pilot.pause(0.1)
-        await pilot.pause()
-        seen.append(app.export_screenshot(title="sudo ppobserve top"))
-    return seen[-1]
+async def _settled(app: TopApp, pilot: Pilot[None]) -> str:
+    """The picture when it changes no more: the footer and scroll bars come when there is nothing else to do."""
+    keys = app.screen_stack[0].query_one(Footer)
+    last, same = "", 0
+    while same < 4:
+        await pilot.pause(0.05)
+        drawn = app.export_screenshot(title="sudo ppobserve top")
+        last, same = drawn, same + 1 if drawn == last and keys.children else 0
+    return last
 
 
 class _Still:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ppobserve.model.group import Grouping, grouped, wanted_node
 from ppobserve.model.plan import Plan
@@ -52,6 +53,21 @@ class Interval:
     broken: str = ""
     """Why there are no rates; empty when there are."""
 
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """A row for each pool, busiest first; ended pools only where one ended or was busy meanwhile."""
+        shown = (each for each in self.gained.pools if each.pool.state is not State.ENDED or _activity(each))
+        return busiest_first(_row(each, self) for each in shown)
+
+    @cached_property
+    def expected_cost(self) -> float | None:
+        """CPU seconds a second that the programs took, by what their events are expected to cost; None: no rates."""
+        if self.broken:
+            return None
+        gained = _totals(self.gained)
+        spent = (_nanoseconds(self.new.plan, hook, gained.get(counter, 0)) for hook, counter in _RUNS.items())
+        return sum(spent) / self.seconds / 1e9
+
 
 def between(new: Snapshot, old: Snapshot) -> Interval:
     """What happened from *old* to *new*; nothing, where the two can't be compared."""
@@ -67,21 +83,15 @@ def incomparable(new: Snapshot, old: Snapshot) -> str:
         return f"this is another host: {new.host}, {new.kernel}"
     if (new.plan.level, new.plan.rung) != (old.plan.level, old.plan.rung):
         return f"counting goes on at level {new.plan.level.value} by {new.plan.rung.value}"
-    now = new.counters()
-    if any(total(now.get(name)) < total(counter) for name, counter in old.counters().items()):
+    now = _totals(new)
+    if any(now.get(name, 0) < events for name, events in _totals(old).items()):
         return "counting began anew"
     return ""
 
 
 def rows(new: Snapshot, old: Snapshot) -> tuple[Row, ...]:
     """A row for each pool, busiest first; ended pools only where one ended or was busy meanwhile."""
-    return pool_rows(between(new, old))
-
-
-def pool_rows(interval: Interval) -> tuple[Row, ...]:
-    """A row for each pool, busiest first; ended pools only where one ended or was busy meanwhile."""
-    shown = (each for each in interval.gained.pools if each.pool.state is not State.ENDED or _activity(each))
-    return busiest_first(_row(each, interval) for each in shown)
+    return between(new, old).rows
 
 
 def group_rows(interval: Interval, members: Iterable[tuple[str, ...]], grouping: Grouping) -> tuple[Row, ...]:
@@ -112,17 +122,17 @@ _RUNS = {
 }
 
 
-def expected_cost(interval: Interval) -> float | None:
-    """CPU seconds a second that the programs took, by what their events are expected to cost; None: no rates."""
-    if interval.broken:
-        return None
-    gained = interval.gained.counters()
-    spent = (_nanoseconds(interval.new.plan, hook, gained.get(counter)) for hook, counter in _RUNS.items())
-    return sum(spent) / interval.seconds / 1e9
+def _nanoseconds(plan: Plan, hook: str, events: int) -> int:
+    return sum(each.cost_ns for each in plan.hooks if each.name == hook) * events
 
 
-def _nanoseconds(plan: Plan, hook: str, events: Counter | None) -> int:
-    return sum(each.cost_ns for each in plan.hooks if each.name == hook) * total(events)
+def _totals(snapshot: Snapshot) -> dict[str, int]:
+    """Events of all pools by counter, whatever their labels."""
+    totals: dict[str, int] = {}
+    for sample in snapshot.pools:
+        for name, counter in sample.counters.items():
+            totals[name] = totals.get(name, 0) + total(counter)
+    return totals
 
 
 def _row(gained: PoolSample, interval: Interval, members: tuple[tuple[str, ...], ...] = ()) -> Row:

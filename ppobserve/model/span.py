@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ppobserve.model.rates import Interval, Row, between, pool_rows
+from ppobserve.model.rates import Interval, Row, between
 from ppobserve.model.series import Counter, Counters, Histogram, add
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
 
@@ -103,7 +103,7 @@ class _Building:
         if interval.broken:
             self.broken.append(interval.broken)
         self._see(interval)
-        rows = {row.pool.key: row for row in pool_rows(interval)}
+        rows = {row.pool.key: row for row in interval.rows}
         self.moments.append(
             Moment(snapshot.time - self.first.time, rows, {} if interval.broken else _returns(interval))
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ppobserve.model.group import Grouping, grouped
-from ppobserve.model.rates import Row, between, group_rows, pool_rows
+from ppobserve.model.rates import Interval, Row, between, group_rows
 from ppobserve.model.snapshot import PoolSample, Snapshot
 from ppobserve.ui.history import History
 from ppobserve.ui.view import View, look
@@ -31,6 +31,7 @@ class Board:
     def __init__(self, first: Snapshot) -> None:
         self.interval = between(first, first)
         self.history = History()
+        self._looked: tuple[Interval, View, tuple[Row, ...]] = (self.interval, View(), self.interval.rows)
         self.noted = ""
         """What was odd about the last snapshot; empty when nothing was."""
 
@@ -43,18 +44,20 @@ class Board:
         self.noted = self.interval.broken
         if self.interval.broken:
             self.history.forget()
-        self.history.note(pool_rows(self.interval))
+        self.history.note(self.interval.rows)
         return True
 
     def jump(self, before: Snapshot, snapshot: Snapshot) -> None:
         """Show a moment that does not follow the one that was shown, with the rates since *before*."""
         self.history.forget()
         self.interval, self.noted = between(snapshot, before), ""
-        self.history.note(pool_rows(self.interval))
+        self.history.note(self.interval.rows)
 
     def rows(self, view: View) -> tuple[Row, ...]:
-        """The rows of a view."""
-        return look(self.interval, view)
+        """The rows of a view. They are made once for each interval and view, however often they are asked for."""
+        if self._looked[0] is not self.interval or self._looked[1] != view:
+            self._looked = self.interval, view, look(self.interval, view)
+        return self._looked[2]
 
     def opened(self, key: tuple[str, ...], view: View) -> Opened | None:
         """What there is to tell about a row; None when it is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ppobserve.model.group import Grouping
-from ppobserve.model.rates import Interval, expected_cost, pool_rows
+from ppobserve.model.rates import Interval
 from ppobserve.model.snapshot import State
 from ppobserve.ui.format import clock, short
 from ppobserve.ui.paint import Line, Tone, apart, fitted, line, width
@@ -34,7 +34,7 @@ def _pace_tone(pace: str) -> Tone:
 
 def cost(interval: Interval) -> str:
     """What the programs take of one CPU, by what their events are expected to cost."""
-    share = expected_cost(interval)
+    share = interval.expected_cost
     return "" if share is None else "idle" if not share else f"~{_percent(share)} CPU"
 
 
@@ -44,7 +44,7 @@ def _percent(share: float) -> str:
 
 def _totals(interval: Interval, view: View) -> Line:
     pools = sum(each.pool.state is not State.ENDED for each in interval.new.pools)
-    dropped = sum(row.mismatches or 0 for row in pool_rows(interval))
+    dropped = sum(row.mismatches or 0 for row in interval.rows)
     order = [f"by {view.grouping.value}"] if view.grouping is not Grouping.POOL else []
     order += ["least busy first"] if view.sort == BUSY and view.reverse else []
     notes = [f"only {view.filter}"] if view.filter else []

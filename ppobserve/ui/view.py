@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ppobserve.model.group import Grouping
-from ppobserve.model.rates import Interval, Row, busiest_first, group_rows, pool_rows
+from ppobserve.model.rates import Interval, Row, busiest_first, group_rows
 from ppobserve.model.snapshot import State
 from ppobserve.ui.filters import Filter, parse_filter
 from ppobserve.ui.pool_columns import BUSY, BY_KEY
@@ -33,7 +33,7 @@ class View:
 
 def look(interval: Interval, view: View) -> tuple[Row, ...]:
     """The rows of *view*. A filter chooses pools, also where they are then added up."""
-    chosen = [row for row in pool_rows(interval) if _meant(row, view)]
+    chosen = [row for row in interval.rows if _meant(row, view)]
     if view.grouping is not Grouping.POOL:
         chosen = list(group_rows(interval, (row.key for row in chosen), view.grouping))
     return tuple(ordered(chosen, view.sort, view.reverse)[: view.limit])

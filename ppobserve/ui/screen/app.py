@@ -208,6 +208,8 @@ class TopApp(Painted):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The footer offers what is of use: a way back only from somewhere."""
-        if action in ("sort", "fold", "zombies", "filter"):
+        if action == "filter":
+            return not (self.opened or self.is_filtering or len(self.screen_stack) > 1)
+        if action in ("sort", "fold", "zombies"):
             return not self.opened
         return action != "close" or bool(self.opened or self.view.filter or self.is_filtering)

@@ -7,7 +7,8 @@ from textual.binding import Binding, BindingType
 BINDINGS: list[BindingType] = [
     Binding("question_mark", "help", "help", key_display="?"),
     Binding("escape", "close", "back", key_display="esc"),
-    Binding("slash", "filter", "filter", key_display="/"),
+    # With priority: it takes the focus before the next key is looked at, so that what is typed behind it is the filter.
+    Binding("slash", "filter", "filter", key_display="/", priority=True),
     Binding("s", "sort(1)", "sort"),
     Binding("S", "sort(-1)", "sort back", show=False),
     Binding("r", "reverse", "reverse", show=False),

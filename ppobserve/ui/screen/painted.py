@@ -123,11 +123,11 @@ class Painted(App[None]):
 
     def _paint_host(self) -> None:
         """All pools together, where the table leaves the room for it."""
-        total = self.board.total(self.view)
         rows = len(self.query_one(PoolTable).rows)
-        roomy = total is not None and self.size.width >= BESIDE and rows + SUMMARY + 5 < self.size.height
-        self.screen_stack[0].set_class(roomy, "roomy")
-        if total and roomy:
+        fits = self.size.width >= BESIDE and rows + SUMMARY + 5 < self.size.height and not self.opened
+        total = self.board.total(self.view) if fits else None
+        self.screen_stack[0].set_class(total is not None, "roomy")
+        if total:
             lines = panels.summary(total, self.board.history, self.size.width - SIDE - 3)
             self.query_one("#host", Static).update(content(lines, self.no_color))
 

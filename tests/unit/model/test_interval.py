@@ -8,7 +8,7 @@ import pytest
 
 from ppobserve.model.group import Grouping
 from ppobserve.model.plan import Level, Rung
-from ppobserve.model.rates import between, expected_cost, group_rows, incomparable, pool_rows, rows
+from ppobserve.model.rates import between, group_rows, incomparable, rows
 from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
 from tests.unit.make import ZERO, plan, snapshot
@@ -24,9 +24,9 @@ def test_a_clock_that_goes_back_gives_no_rates() -> None:
     """The counters did go up, but nobody knows in how many seconds."""
     gone_back = between(seen(990, 13), seen(1000, 7))
     assert gone_back.broken == "the clock went back by 10 s"
-    (row,) = pool_rows(gone_back)
+    (row,) = gone_back.rows
     assert (row.slow, row.mismatches, row.pool.id) == (None, None, "7")
-    assert expected_cost(gone_back) is None
+    assert gone_back.expected_cost is None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_cost_is_what_the_events_are_expected_to_take() -> None:
     now = snapshot(PoolSample(Pool("7"), counters, {}), time=1002)
     costs = {hook.name: hook.cost_ns for hook in now.plan.hooks}
     nanoseconds = 101 * costs["refill"] + 1009 * costs["return"]
-    assert expected_cost(between(now, seen(1000, 0, pool="7"))) == pytest.approx(nanoseconds / 1e9 / 2)
+    assert between(now, seen(1000, 0, pool="7")).expected_cost == pytest.approx(nanoseconds / 1e9 / 2)
 
 
 def pools() -> tuple[PoolSample, ...]:
@@ -71,7 +71,7 @@ def pools() -> tuple[PoolSample, ...]:
 
 def by(grouping: Grouping) -> dict[str, tuple[float | None, int]]:
     interval = between(snapshot(*pools(), time=1001), snapshot(time=1000))
-    keys = [row.key for row in pool_rows(interval)]
+    keys = [row.key for row in interval.rows]
     return {
         row.pool.netdev or row.pool.id: (row.slow, len(row.members)) for row in group_rows(interval, keys, grouping)
     }
@@ -79,7 +79,7 @@ def by(grouping: Grouping) -> dict[str, tuple[float | None, int]]:
 
 def test_pools_are_added_up_by_device_in_each_namespace() -> None:
     interval = between(snapshot(*pools(), time=1001), snapshot(time=1000))
-    found = group_rows(interval, [row.key for row in pool_rows(interval)], Grouping.NETDEV)
+    found = group_rows(interval, [row.key for row in interval.rows], Grouping.NETDEV)
     assert {(row.pool.netns, row.pool.netdev): row.slow for row in found} == {
         (1, "eth0"): 9,
         (9, "eth0"): 3,
