@@ -64,7 +64,7 @@ def _worst(span: Span, device: Device) -> _Worst:
 
 
 def _round(rate: float) -> str:
-    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -80,8 +80,8 @@ def _mismatches(device: Device, nodes: Mapping[tuple[str, ...], int], worst: _Wo
         "numa_mismatch",
         worst.severity,
         device.name,
-        f"{device.name} dropped {pages} pages for being on the wrong NUMA node, most of them on node {page_node} while "
-        f"node {wanted_node} was wanted. At its worst, at {clock(worst.position)}, it was "
+        f"{device.name} dropped {pages:,} pages for being on the wrong NUMA node, most of them on node {page_node} "
+        f"while node {wanted_node} was wanted. At its worst, at {clock(worst.position)}, it was "
         f"{_round(worst.mismatches)} pages a second{ended}.",
         {
             "mismatch_pages": pages,
@@ -103,8 +103,9 @@ def _mismatch_todo(device: Device, nodes: Mapping[tuple[str, ...], int]) -> str:
         "keep the device's interrupts (look at irqbalance), its NAPI threads and whoever sends to it on this host on "
         "CPUs of one node, best the device's own."
     )
-    if {str(pool.nid) for pool in device.pools} == set(wanted):
-        return f"The driver made the pool for node {most}, and its pages come from another: {keep}"
+    if (fixed := {str(pool.nid) for pool in device.pools}) == set(wanted):
+        made_for = f"node{'s' * (len(fixed) > 1)} {' and '.join(sorted(fixed))}"
+        return f"The driver made the device's pools for {made_for}, and pages come from another: {keep}"
     if sum(wanted.values()) - wanted[most] >= BOTH_WAYS * sum(wanted.values()):
         return f"The consumer moves between nodes: {keep}"
     return f"The consumer runs on node {most}, and the pages were taken on another: {keep}"
@@ -126,7 +127,7 @@ def _remote(device: str, share: float, pages: float) -> Finding:
         Severity.WARNING,
         device,
         f"{device} keeps {share:.0%} of its waiting pages on another NUMA node than the CPU that consumes them, up to "
-        f"{pages:.0f} pages. Refills don't drop these, so no counter of the kernel's shows them: each is read across "
+        f"{pages:,.0f} pages. Refills don't drop these, so no counter of the kernel's shows them: each is read across "
         "nodes.",
         {"median_share_of_waiting_pages": share, "most_remote_pages": pages},
         "Move the consumer (the device's interrupts, its NAPI threads) to the pages' node; or take the device down and "

@@ -41,8 +41,8 @@ def ring_full(span: Span) -> Iterator[Finding]:
 
 def _ring_full(device: Device, lost: int, rate: float, share: float) -> Finding:
     said = (
-        f"{device.name} gave {lost} pages back because its ring was full: {rate:.0f} a second, {share:.0%} of all that "
-        "it gave back."
+        f"{device.name} gave {lost:,} pages back because its ring was full: {rate:,.0f} a second, {share:.0%} of all "
+        "that it gave back."
     )
     todo = (
         "Make the device's receive ring larger (ethtool -g shows it, -G sets it): drivers size the pool's ring by it. "
@@ -71,8 +71,8 @@ def _leak(sample: PoolSample, grown: int, rate: float) -> Finding:
         "leak",
         Severity.WARNING,
         named(sample),
-        f"{named(sample)} has {pages:.0f} pages in flight, {grown} more than at the beginning, and it only went up: "
-        f"{rate:.1f} pages ({rate * PAGE_KIB:.0f} KiB) a second. That is a leak, or a queue that fills.",
+        f"{named(sample)} has {pages:,.0f} pages in flight, {grown:,} more than at the beginning, and it only went up: "
+        f"{rate:,.1f} pages ({rate * PAGE_KIB:,.0f} KiB) a second. That is a leak, or a queue that fills.",
         {"inflight_pages": pages, "grown_pages": grown, "pages_per_second": rate},
         "See whether a socket does not read what has come (ss -tm). If all do, whoever took the pages has lost them.",
     )
@@ -97,7 +97,7 @@ def zombies(span: Span) -> Iterator[Finding]:
 def _zombie(sample: PoolSample, seconds: float, *, gone: bool) -> Finding:
     pages = sample.gauges.get("inflight_pages", 0.0)
     long = seconds >= ZOMBIE_SECONDS
-    said = f"{named(sample)} was destroyed by its driver, and {pages:.0f} pages ({pages * PAGE_KIB:.0f} KiB)"
+    said = f"{named(sample)} was destroyed by its driver, and {pages:,.0f} pages ({pages * PAGE_KIB:,.0f} KiB)"
     said += (
         f" kept it alive for {seconds:.0f} s; then it ended." if gone else f" have kept it alive for {seconds:.0f} s."
     )
@@ -116,7 +116,7 @@ def negative_inflight(span: Span) -> Iterator[Finding]:
     for sample in span.pools.values():
         pages = sample.gauges.get("inflight_pages", 0.0)
         if pages < 0:
-            said = f"{named(sample)} got {-pages:.0f} pages more back than it took: some were returned twice."
+            said = f"{named(sample)} got {-pages:,.0f} pages more back than it took: some were returned twice."
             todo = "That is a bug of the driver, or of whoever returns its pages. Report it, with this recording."
             evidence = {"inflight_pages": pages}
             yield Finding("negative_inflight", Severity.CRITICAL, named(sample), said, evidence, todo)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from ppobserve.model.series import BOUNDS, Histogram, add_series
+from ppobserve.model.series import BOUNDS, Histogram, add_series, total
 from ppobserve.model.span import Device, Key, Span, labelled
 from ppobserve.plot.chart import FAR, Series, areas, bars, lines, matrix
 
@@ -14,32 +15,51 @@ _REASONS = ("numa", "ring_full", "referenced", "pfmemalloc", "nid_update", "tear
 
 
 def plots(span: Span) -> Iterator[str]:
-    """Each as SVG: pools over time, then nodes and batches."""
-    xs = [each.position for each in span.moments]
-    yield _over_time("NUMA mismatches", span, xs, "mismatches", "pages a second", far=True)
-    yield _over_time("Pages kept on another node", span, xs, "remote", "pages", far=True)
+    """Each as SVG: pools over time, then nodes and batches. A device has one colour in all of them."""
+    devices = [each for each in span.devices() if each.pools or _activity(each)]
+    time = _OverTime(span, sorted(devices, key=_activity, reverse=True))
+    yield time.far("NUMA mismatches", "mismatches", "pages a second")
+    yield time.far("Pages kept on another node", "remote", "pages")
     yield _nodes(span)
-    yield _over_time("Refills", span, xs, "refills", "a second")
-    yield _over_time("Slow refills", span, xs, "slow", "a second")
+    yield time.lines("Refills", "refills", "a second")
+    yield time.lines("Slow refills", "slow", "a second")
     yield _batches(span)
-    yield _returns(span, xs)
-    yield _over_time("In flight", span, xs, "inflight", "pages")
+    yield _returns(span)
+    yield time.lines("In flight", "inflight", "pages")
 
 
-def _over_time(title: str, span: Span, xs: Sequence[float], quantity: str, unit: str, *, far: bool = False) -> str:
-    """Every device's line; traffic between nodes is one red line for all."""
-    devices = [(device, device.values(span.moments, quantity)) for device in span.devices()]
-    known = [(device, values) for device, values in devices if any(value is not None for value in values)]
-    if far:
-        return lines(
-            title, xs, [Series("all devices", _sum([each for _, each in known]), FAR)][: len(known)], unit=unit
-        )
-    known.sort(key=lambda pair: -sum(abs(value or 0) for value in pair[1]))
-    names = [device.name for device, _ in known]
-    shown = [Series(_called(device, names), values) for device, values in known[:LINES]]
-    if rest := known[LINES:]:
-        shown.append(Series(f"{len(rest)} others", _sum([values for _, values in rest])))
-    return lines(title, xs, shown, unit=unit)
+def _activity(device: Device) -> int:
+    return sum(map(total, device.counters.values()))
+
+
+@dataclass(frozen=True)
+class _OverTime:
+    """Plots of what devices did, the busiest device first."""
+
+    span: Span
+    devices: Sequence[Device]
+
+    @property
+    def xs(self) -> list[float]:
+        return [each.position for each in self.span.moments]
+
+    def far(self, title: str, quantity: str, unit: str) -> str:
+        """Traffic between nodes: one red line for all devices."""
+        known = [values for _, values in self._values(quantity) if any(value is not None for value in values)]
+        return lines(title, self.xs, [Series("all devices", _sum(known), FAR)] if known else [], unit=unit)
+
+    def lines(self, title: str, quantity: str, unit: str) -> str:
+        """A line for each of the busiest devices, and one for the others."""
+        names = [device.name for device in self.devices]
+        values = self._values(quantity)
+        shown = [Series(_called(device, names), each) for device, each in values[:LINES]]
+        if rest := values[LINES:]:
+            shown.append(Series(f"{len(rest)} others", _sum([each for _, each in rest])))
+        known = any(value is not None for each in shown for value in each.values)
+        return lines(title, self.xs, shown if known else [], unit=unit)
+
+    def _values(self, quantity: str) -> list[tuple[Device, list[float | None]]]:
+        return [(device, device.values(self.span.moments, quantity)) for device in self.devices]
 
 
 def _called(device: Device, names: Sequence[str]) -> str:
@@ -81,7 +101,8 @@ def _batches(span: Span) -> str:
     return bars("Pages in a refill", list(zip(names, map(float, counts), strict=False)), unit="refills")
 
 
-def _returns(span: Span, xs: Sequence[float]) -> str:
+def _returns(span: Span) -> str:
+    xs = [each.position for each in span.moments]
     seen = {reason for each in span.moments for reason, rate in each.returns.items() if rate}
     shown = [
         Series(reason, [each.returns.get(reason) for each in span.moments], FAR if reason == "numa" else "")

@@ -108,7 +108,7 @@ def without_refills(sample: PoolSample) -> PoolSample:
         ({("0", "1"): 1000, ("1", "0"): 0}, -1, "The consumer runs on node 1"),
         ({("0", "1"): 1000, ("1", "0"): 200}, -1, "The consumer moves between nodes"),
         ({("0", "1"): 1000, ("1", "0"): 50}, -1, "The consumer runs on node 1"),
-        ({("0", "1"): 1000}, 1, "The driver made the pool for node 1"),
+        ({("0", "1"): 1000}, 1, "The driver made the device's pools for node 1, and"),
     ],
 )
 def test_what_to_do_depends_on_who_moves(nodes: dict[tuple[str, str], int], nid: int, advice: str) -> None:
@@ -117,6 +117,15 @@ def test_what_to_do_depends_on_who_moves(nodes: dict[tuple[str, str], int], nid:
         return PoolSample(replace(ETH, nid=nid), counters, {})
 
     assert told(seconds(9, at))["numa_mismatch"].todo.startswith(advice)
+
+
+def test_pools_made_for_each_node_are_named_together() -> None:
+    toward_0 = mismatching(100, 500, toward="0", pool=replace(ETH, id="8", nid=0))
+    toward_1 = mismatching(100, 500, toward="1", pool=replace(ETH, nid=1))
+    both = [replace(each, pools=(*each.pools, *other.pools)) for each, other in zip(toward_0, toward_1, strict=True)]
+    found = told(both)["numa_mismatch"]
+    assert found.todo.startswith("The driver made the device's pools for nodes 0 and 1, and")
+    assert "dropped 4,000 pages" in found.sentence
 
 
 @pytest.mark.parametrize(
