@@ -1,11 +1,15 @@
-"""A fleet with every fault, watched by Debian's Prometheus and Alertmanager: one of each for all tests of this tier."""
+"""What this tier shares: a browser for the pages, and a fleet with every fault, watched by Debian's Prometheus and
+Alertmanager; one of each for all tests.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,20 @@ from ppobserve.model.fold import Cardinality
 from ppobserve.source.recorded import Recorded, open_recording
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"
+
+
+@pytest.fixture(scope="session")
+def browser(require: Callable[..., None]) -> Iterator[Any]:
+    """Headless Chromium (playwright.sync_api.Browser): Debian's. It has no other host to reach, and need not."""
+    binary = shutil.which("chromium")
+    require(binary, "no chromium here (scripts/setup test installs it)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
 
 SHORTER = (
     (r"\[(?:5|15)m\]", "[10s]"),
