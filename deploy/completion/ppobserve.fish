@@ -111,6 +111,7 @@ complete -c ppobserve -n '_shtab_ppobserve_using record' -s h -l help -d 'show t
 complete -c ppobserve -n '_shtab_ppobserve_using record' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'append to it; gzip if it ends in .gz'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l max-bytes -x -d 'begin a new file at this size (default: 256M)'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l keep -x -d 'so many old ones stay, renamed (default: 3)'
+complete -c ppobserve -n '_shtab_ppobserve_using record' -l from -x -d 'live: this kernel, through the daemon where one runs (default); http://HOST:10817: a daemon'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l level -xka "lean standard full" -d 'how much is counted (default: standard)'
 complete -c ppobserve -n '_shtab_ppobserve_using record' -l rung -xka "fentry kprobe tracepoint" -d 'use this way to hook functions and no other'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a report -d 'A recording as one web page: plots, and a verdict in plain words.'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from ppobserve.errors import UsageError
 from ppobserve.model.plan import Level, Rung
+from ppobserve.source.opening import LIVE, Opening
 
 
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,25 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
         "interval", type=_seconds, nargs="?", default=1.0, help="seconds between two samples (default: 1)"
     )
     parser.add_argument("count", type=_count, nargs="?", help="how many samples (default: until Ctrl-C)")
+
+
+def add_source(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Whose pools; *more* says what else may be named."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        default=LIVE,
+        metavar="SOURCE",
+        help=f"live: this kernel, through the daemon where one runs (default); http://HOST:10817: a daemon{more}",
+    )
+
+
+def opening(args: argparse.Namespace) -> Opening:
+    """What is asked of a kernel that has to be attached to first. UsageError where that is not what is read."""
+    asked = Opening(level(args) if args.level else None, rung(args))
+    if asked.is_particular and args.source != LIVE:
+        raise UsageError("--level and --rung are for --from live: what others count is theirs to say")
+    return asked
 
 
 def _seconds(text: str) -> float:

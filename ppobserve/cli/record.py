@@ -15,8 +15,11 @@ from pathlib import Path
 
 from ppobserve.cli import options
 from ppobserve.cli.lab import size, whole
-from ppobserve.source.live import Live
+from ppobserve.errors import UsageError
+from ppobserve.source import open_source
+from ppobserve.source.base import Source
 from ppobserve.source.recorder import Recorder
+from ppobserve.source.sampling import is_playable
 
 MAX_BYTES, KEEP = 256 << 20, 3
 
@@ -33,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", type=whole, default=KEEP, metavar="N", help="so many old ones stay, renamed (default: 3)"
     )
+    options.add_source(parser)
     options.add_probe_options(parser)
 
 
@@ -45,10 +49,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _record(recorder: Recorder, args: argparse.Namespace) -> None:
-    with closing(Live.start(options.level(args), options.rung(args))) as live, _until_told() as told:
-        _log(*live.log, f"recording into {args.output} every {args.interval:g} s, Ctrl-C to end")
+    with closing(_source(args)) as source, _until_told() as told:
+        _log(f"recording into {args.output} every {args.interval:g} s, Ctrl-C to end")
         for _ in moments(args.interval, args.count, told):
-            recorder.write(live.read())
+            recorder.write(source.read())
+
+
+def _source(args: argparse.Namespace) -> Source:
+    source = open_source(args.source, options.opening(args), _log)
+    if is_playable(source):
+        source.close()
+        raise UsageError(f"{args.source} is a recording already", fix=f"ppobserve top --from {args.source}  plays it")
+    return source
 
 
 def moments(interval: float, count: int | None, told: threading.Event) -> Iterator[None]:

@@ -17,9 +17,8 @@ from ppobserve.cli import options
 from ppobserve.errors import UsageError
 from ppobserve.model.document import to_document
 from ppobserve.model.rates import Interval, between
-from ppobserve.source import Opening, open_source
+from ppobserve.source import open_source
 from ppobserve.source.base import Source
-from ppobserve.source.opening import LIVE
 from ppobserve.source.sampling import is_playable, samples
 from ppobserve.ui.pool_columns import BUSY, BY_KEY, Column, column_called, columns
 from ppobserve.ui.top import COLUMNS, footnotes, header, headings, table
@@ -29,14 +28,7 @@ from ppobserve.ui.view import View, look
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The bcc habit: ``[interval [count]]``."""
     options.add_sampling(parser)
-    parser.add_argument(
-        "--from",
-        dest="source",
-        default=LIVE,
-        metavar="SOURCE",
-        help="live: this kernel, through the daemon where one runs (default); http://HOST:10817: a daemon; "
-        "FILE: a recording",
-    )
+    options.add_source(parser, "; FILE: a recording")
     parser.add_argument("--once", action="store_true", help="one sample, then end")
     parser.add_argument(
         "--json", action="store_true", help="a JSON document a sample, one a line, with totals instead of rates"
@@ -65,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     view, chosen = _view(args), columns(args.columns) if args.columns else ()
     notes: list[str] = []
     screen = _wants_screen(args, notes)
-    source = open_source(args.source, _opening(args), notes.append)
+    source = open_source(args.source, options.opening(args), notes.append)
     try:
         if screen:
             return _screen(source, args, view, chosen, notes)
@@ -84,13 +76,6 @@ def _view(args: argparse.Namespace) -> View:
         raise UsageError("--columns is for text: a JSON document has everything", fix="--json without --columns")
     sort = column_called(args.sort, "--sort").key if args.sort else BUSY
     return View(sort, args.reverse, args.filter, limit=args.limit)
-
-
-def _opening(args: argparse.Namespace) -> Opening:
-    asked = Opening(options.level(args) if args.level else None, options.rung(args))
-    if asked.is_particular and args.source != LIVE:
-        raise UsageError("--level and --rung are for --from live: what others count is theirs to say")
-    return asked
 
 
 def _wants_screen(args: argparse.Namespace, notes: list[str]) -> bool:

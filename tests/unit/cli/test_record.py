@@ -15,6 +15,7 @@ from ppobserve.cli import record
 from ppobserve.cli.main import main
 from ppobserve.errors import ReadError
 from ppobserve.model.snapshot import Snapshot
+from ppobserve.source import opening
 from ppobserve.source.live import Live
 from ppobserve.source.recorded import open_recording
 from tests.unit.cli.test_main import Capture, Shown, refused
@@ -83,6 +84,16 @@ def test_a_read_that_fails_ends_it_and_what_was_recorded_stays(
     assert len(times(tmp_path / "a.gz")) == 2
 
 
+def test_a_daemon_is_recorded_where_there_is_one(
+    tmp_path: Path, unattached: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = Shown()
+    monkeypatch.setattr(opening, "local_daemon", lambda: ("http://127.0.0.1:10817", daemon))
+    assert main(["record", "-o", str(tmp_path / "a"), "0.01", "2"]) == 0
+    assert "reading the daemon at http://127.0.0.1:10817" in capsys.readouterr().err
+    assert (len(times(tmp_path / "a")), daemon.closed) == (2, 1)
+
+
 def test_old_parts_go(shown: Shown, tmp_path: Path) -> None:
     words = ["record", "-o", str(tmp_path / "a.jsonl"), "--max-bytes", "1K", "--keep", "2", "0.01", "7"]
     assert main(words) == 0
@@ -100,6 +111,8 @@ def test_old_parts_go(shown: Shown, tmp_path: Path) -> None:
         (["-o", __file__], f"cannot record into {__file__}: it is there, and not a recording\n  try: another name"),
         (["-o", "/tmp/a", "--max-bytes", "0"], "not a positive number: '0'"),
         (["-o", "/tmp/a", "--keep", "-1"], "--keep"),
+        (["-o", "/tmp/a", "--from", str(MOVING)], f"{MOVING} is a recording already\n  try: ppobserve top --from"),
+        (["-o", "/tmp/a", "--from", "http://127.0.0.1:9", "--level", "lean"], "--level and --rung are for --from live"),
     ],
 )
 def test_where_nothing_can_be_recorded_nothing_is_attached(
