@@ -10,6 +10,7 @@ PpobserveError
     ├── LoaderError       the BCC child failed, crashed or hung
     ├── ReadError         attached counters could not be read
     ├── RemoteError       a daemon could not be asked, or its answer is none
+    ├── PrometheusError   Prometheus could not be asked, refused a query, or knows nothing of us
     ├── ListenError       the daemon's address could not be taken
     └── LabError          traffic could not be made
 """
@@ -66,6 +67,10 @@ class ReadError(HostError):
 
 class RemoteError(HostError):
     """The daemon that was asked is down, slow, of another version, or no ppobserve."""
+
+
+class PrometheusError(HostError):
+    """Prometheus is down or slow, refuses a query, or has no data of ours."""
 
 
 class ListenError(HostError):

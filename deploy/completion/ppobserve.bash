@@ -5,8 +5,9 @@
 #    source ~/.local/share/bash_completion/ppobserve
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
+_shtab_ppobserve_fleet_subparsers=(top)
 _shtab_ppobserve_lab_subparsers=(veth frames)
-_shtab_ppobserve_subparsers=(serve top trace pools record report check bpftrace lab)
+_shtab_ppobserve_subparsers=(serve top trace pools record report check bpftrace fleet lab)
 
 _shtab_ppobserve_serve_option_strings=(-h --help --config --listen --level --rung)
 _shtab_ppobserve_top_option_strings=(-h --help --from --once --json -T --timestamp --sort --reverse --limit --filter --columns --level --rung)
@@ -16,6 +17,8 @@ _shtab_ppobserve_record_option_strings=(-h --help -o --output --max-bytes --keep
 _shtab_ppobserve_report_option_strings=(-h --help -o --output)
 _shtab_ppobserve_check_option_strings=(-h --help --json --save-facts --facts --level --rung)
 _shtab_ppobserve_bpftrace_option_strings=(-h --help --facts)
+_shtab_ppobserve_fleet_top_option_strings=(-h --help --prometheus --job --hosts --window --limit --timeout --header --once --json)
+_shtab_ppobserve_fleet_option_strings=(-h --help)
 _shtab_ppobserve_lab_veth_option_strings=(-h --help --seconds --bytes --cpus --rounds --receiver-cpu --json)
 _shtab_ppobserve_lab_frames_option_strings=(-h --help --count --seconds --batch --size --per-pool --cpu --redirect --json)
 _shtab_ppobserve_lab_option_strings=(-h --help)
@@ -43,8 +46,9 @@ _shtab_ppobserve_record___level_choices=(lean standard full)
 _shtab_ppobserve_record___rung_choices=(fentry kprobe tracepoint)
 _shtab_ppobserve_check___level_choices=(lean standard full)
 _shtab_ppobserve_check___rung_choices=(fentry kprobe tracepoint)
+_shtab_ppobserve_fleet_pos_0_choices=(top)
 _shtab_ppobserve_lab_pos_0_choices=(veth frames)
-_shtab_ppobserve_pos_0_choices=(serve top trace pools record report check bpftrace lab)
+_shtab_ppobserve_pos_0_choices=(serve top trace pools record report check bpftrace fleet lab)
 
 _shtab_ppobserve_serve__h_nargs=0
 _shtab_ppobserve_serve___help_nargs=0
@@ -75,6 +79,13 @@ _shtab_ppobserve_check___help_nargs=0
 _shtab_ppobserve_check___json_nargs=0
 _shtab_ppobserve_bpftrace__h_nargs=0
 _shtab_ppobserve_bpftrace___help_nargs=0
+_shtab_ppobserve_fleet_top__h_nargs=0
+_shtab_ppobserve_fleet_top___help_nargs=0
+_shtab_ppobserve_fleet_top___once_nargs=0
+_shtab_ppobserve_fleet_top___json_nargs=0
+_shtab_ppobserve_fleet_pos_0_nargs=A...
+_shtab_ppobserve_fleet__h_nargs=0
+_shtab_ppobserve_fleet___help_nargs=0
 _shtab_ppobserve_lab_veth__h_nargs=0
 _shtab_ppobserve_lab_veth___help_nargs=0
 _shtab_ppobserve_lab_veth___json_nargs=0

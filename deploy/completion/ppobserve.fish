@@ -60,8 +60,8 @@ function _shtab_ppobserve_using
   test "$_shtab_ppobserve_cmdpath" = "$argv"
 end
 
-set -g _shtab_ppobserve_commands serve top trace pools record report check bpftrace lab 'lab veth' 'lab frames'
-set -g _shtab_ppobserve_opts_with_value --batch --bytes --columns --config --count --cpu --cpus --event --facts --filter --from --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --receiver-cpu --rounds --rung --save-facts --seconds --size --sort -n -o
+set -g _shtab_ppobserve_commands serve top trace pools record report check bpftrace fleet 'fleet top' lab 'lab veth' 'lab frames'
+set -g _shtab_ppobserve_opts_with_value --batch --bytes --columns --config --count --cpu --cpus --event --facts --filter --from --header --hosts --job --keep --level --limit --listen --max-bytes --netdev --node --output --per-pool --prometheus --receiver-cpu --rounds --rung --save-facts --seconds --size --sort --timeout --window -n -o
 
 complete -c ppobserve -e
 complete -c ppobserve -f
@@ -128,6 +128,19 @@ complete -c ppobserve -n '_shtab_ppobserve_using check' -l rung -xka "fentry kpr
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a bpftrace -d 'Scripts for bpftrace, filled in for this kernel, for who wants no Python on the box.'
 complete -c ppobserve -n '_shtab_ppobserve_using bpftrace' -s h -l help -d 'show this help message and exit'
 complete -c ppobserve -n '_shtab_ppobserve_using bpftrace' -l facts -xka "(__fish_complete_path (commandline -ct))" -d 'for the kernel whose facts were saved there'
+complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a fleet -d 'Many hosts, as Prometheus knows them: the worst of them and their pools.'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet' -s h -l help -d 'show this help message and exit'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet; and test $_shtab_ppobserve_npos -eq 0' -a top -d 'The pools of the worst hosts: mismatches first, then remote pages, then slow refills.'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -s h -l help -d 'show this help message and exit'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l prometheus -x -d 'its address, with a path where it has one (default: $PROMETHEUS_URL, or http://127.0.0.1:9090)'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l job -x -d 'job of the targets (default: ppobserve)'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l hosts -x -d 'how many of the worst'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l window -x -d 'what rates are over (default: 5m)'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l limit -x -d 'show so many pools at most'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l timeout -x -d 'seconds a query may take'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l header -x -d 'sent along, such as a tenant or a token'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l once -d 'one look, then end'
+complete -c ppobserve -n '_shtab_ppobserve_using fleet top' -l json -d 'a JSON document a look, one a line'
 complete -c ppobserve -n '_shtab_ppobserve_using; and test $_shtab_ppobserve_npos -eq 0' -a lab -d 'Traffic that exercises a real page_pool on any machine.'
 complete -c ppobserve -n '_shtab_ppobserve_using lab' -s h -l help -d 'show this help message and exit'
 complete -c ppobserve -n '_shtab_ppobserve_using lab; and test $_shtab_ppobserve_npos -eq 0' -a veth -d 'TCP over a veth pair with native XDP (kernel 6.4+)'

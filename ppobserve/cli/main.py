@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "a recording as one web page: plots, and a verdict in plain words",
     "check": "what can be observed on this kernel, how, and at which cost",
     "bpftrace": "scripts for bpftrace, filled in for this kernel, for who wants no Python on the box",
+    "fleet": "many hosts, as Prometheus knows them: the worst of them and their pools",
     "lab": "traffic that exercises a real page_pool on any machine",
 }
 

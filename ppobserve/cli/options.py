@@ -24,10 +24,14 @@ def add_rung_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sampling(parser: argparse.ArgumentParser) -> None:
+def add_sampling(parser: argparse.ArgumentParser, default: float = 1.0) -> None:
     """How often, and how many times: ``[interval [count]]``, as bcc's tools have it."""
     parser.add_argument(
-        "interval", type=_seconds, nargs="?", default=1.0, help="seconds between two samples (default: 1)"
+        "interval",
+        type=_seconds,
+        nargs="?",
+        default=default,
+        help=f"seconds between two samples (default: {default:g})",
     )
     parser.add_argument("count", type=_count, nargs="?", help="how many samples (default: until Ctrl-C)")
 
