@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from ppobserve.cli.facts import load
+from ppobserve.model.cost import Cost
+from ppobserve.model.metrics import counters
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.series import Counters, Histogram
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, Snapshot, State, Tables
@@ -21,7 +23,7 @@ NETNS = 4026531840
 RETURNS = ("numa", "ring_full", "referenced", "pfmemalloc", "nid_update", "teardown", "other")
 
 FAULTS = ("mismatch", "remote", "new_pages", "small_batches", "ring_full", "leak", "zombie", "negative",
-          "hook", "missed", "dropped", "audit")  # fmt: skip
+          "hook", "missed", "stepped_down", "dropped", "audit")  # fmt: skip
 """What can be wrong with a host: an alert each."""
 
 
@@ -63,6 +65,8 @@ class Host:
             self.name,
             "7.3.0",
             audit,
+            costs={"refill_entry": Cost(runs := self.refills * (now - self._began), runs * 90e-9)},
+            levels_below=int(self.fault == "stepped_down"),
         )
 
     def hooks_attached(self) -> Mapping[str, bool]:
@@ -128,6 +132,4 @@ _RATES = {"mismatch": 3_000, "new_pages": 90_000, "small_batches": 4_000, "ring_
 
 @cache
 def _names(level: Level, rung: Rung | None) -> frozenset[str]:
-    from ppobserve.model.metrics import counters
-
     return frozenset(metric.name for metric in counters(plan(level, rung)))

@@ -17,6 +17,7 @@ from dashboards.parts import (
     lines,
     number,
     row,
+    stacked,
     timeline,
 )
 
@@ -45,7 +46,7 @@ def rate(name: str) -> str:
 
 def _glance() -> tuple[Panel, ...]:
     def small(title: str, description: str, unit: str, query: str, *limits: float) -> Panel:
-        return Panel(number, title, description, unit, [(query, "")], width=4, height=5, limits=limits)
+        return Panel(number, title, description, unit, [(query, "")], width=3, height=5, limits=limits)
 
     return (
         small("Answering", "Hosts whose daemon answers.", NUMBER, f"sum(up{{{HOST}}})"),
@@ -54,7 +55,11 @@ def _glance() -> tuple[Panel, ...]:
               f"count({gauge('hook_attached')} == 0) or vector(0)", 1),
         small("Divergence", "Events that only one of the kernel and ppobserve counted.", NUMBER,
               f"sum({gauge('audit_divergence')})", 1),
+        small("Programs", "Seconds of a CPU a second that all programs take.", SECONDS,
+              f"sum({rate('bpf_seconds_total')})"),
         small("Pools", "Pools that are counted.", NUMBER, f"sum({gauge('pools_tracked')})"),
+        small("Stepped down", "Hosts that count at a lower level than asked, to keep their budget.", NUMBER,
+              f"count({gauge('levels_below')} > 0) or vector(0)", 1),
         small("Folded", "Pools or devices without series of their own.", NUMBER, f"sum({gauge('pools_folded')})", 1),
     )  # fmt: skip
 
@@ -87,6 +92,10 @@ def _cost() -> tuple[Panel, ...]:
               [(gauge("scrape_seconds"), EACH)]),
         Panel(lines, "Scraping", "How long Prometheus waited for a scrape.", SECONDS,
               [(f"scrape_duration_seconds{{{HOST}}}", EACH)]),
+        Panel(stacked, "Processor time of the programs", "CPU seconds a second, by program, estimated from samples.",
+              SECONDS, [(f"sum by (instance, program) ({rate('bpf_seconds_total')})", f"{EACH} {{{{program}}}}")]),
+        Panel(lines, "Time of one run", "Of each program; a kernel that has got slower shows here.",
+              SECONDS, [(f"{rate('bpf_seconds_total')} / {rate('bpf_runs_total')}", f"{EACH} {{{{program}}}}")]),
         Panel(lines, "Processor time of the daemon", "Seconds of a CPU a second; the programs' own time is not in it.",
               SECONDS, [(f"rate(process_cpu_seconds_total{{{HOST}}}[{RATE}])", EACH)]),
         Panel(lines, "Memory of the daemon", "Resident, mapped counters included.", BYTES,

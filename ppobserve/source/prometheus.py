@@ -61,7 +61,7 @@ class Prometheus:
         return [sample for sample in found if math.isfinite(sample.value)]
 
     def _answer(self, query: str) -> dict[str, Any]:
-        body = urlencode({"query": query, "timeout": f"{self.seconds:g}s"}).encode()
+        body = urlencode({"query": query, "timeout": f"{self.seconds:g}"}).encode()
         request = Request(f"{self.url}/api/v1/query", body, dict(self.headers))
         try:
             with urlopen(request, timeout=self.seconds + 1) as answer:  # a second more than it may take itself

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 from pathlib import Path
@@ -15,10 +16,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from bench.fleet import demo_hosts, registry
 from bench.hosts import FAULTS, Host
 from bench.prometheus import RULES, eventually, prometheus, promtool
+from ppobserve.cli.main import main
+from ppobserve.errors import PrometheusError
 from ppobserve.lab.frames import run_frames
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.series import total
+from ppobserve.source.prometheus import Prometheus as Source
 from tests.e2e.conftest import Watch
 from tests.live.conftest import frames as frames
 from tests.live.test_daemon import serving
@@ -35,6 +39,7 @@ ALERTS = {
     "negative": "PpobserveNegativeInflight",
     "hook": "PpobserveHookMissing",
     "missed": "PpobserveEventsMissed",
+    "stepped_down": "PpobserveSteppedDown",
     "dropped": "PpobservePoolsDropped",
     "audit": "PpobserveAuditDivergence",
 }
@@ -125,3 +130,26 @@ def test_a_real_daemon_under_traffic_is_scraped_to_the_page(tmp_path: Path, fram
             unknown = {name for name in asked.get("/api/v1/label/__name__/values")["data"]
                        if name.startswith("ppobserve_") and not metric_called(name)}  # fmt: skip
             assert not unknown
+
+
+def test_fleet_top_names_the_worst_host_first(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["fleet", "top", "--once", "--window", "10s", "--prometheus", watch.prometheus.url]
+    assert eventually(lambda: _worst(ask, capsys) == ("mismatch", "eth0"))
+    assert main([*ask, "--hosts", "1"]) == 0
+    _, _, *pools = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in pools[:2]] == [["mismatch", "eth0", "32"], ["mismatch", "eth0", "33"]]
+    assert {line.split()[0] for line in pools if line} == {"mismatch"}
+
+
+def _worst(ask: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    assert main([*ask, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["pools"][0]
+    return first["instance"], first["netdev"]
+
+
+def test_a_query_that_takes_too_long_is_a_sentence_of_prometheus(watch: Watch) -> None:
+    with pytest.raises(PrometheusError) as caught:
+        Source(watch.prometheus.url, seconds=0.001).ask('count_over_time({__name__=~".+"}[1h:1s])')
+    assert "timed out" in caught.value.what
+    assert "the query was count_over_time" in caught.value.because
+    assert "recording.yml" in caught.value.fix
