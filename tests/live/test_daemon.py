@@ -116,7 +116,7 @@ def test_start_is_quick_and_small(daemon: Daemon, figure: Figure) -> None:
 
 def test_pages(daemon: Daemon) -> None:
     assert daemon.get("/healthz") == (200, "ok\n")
-    assert "<h1>ppobserve</h1>" in daemon.get("/")[1]
+    assert "<title>ppobserve on " in daemon.get("/")[1]
     assert daemon.get("/nothing")[0] == 404
 
 
