@@ -10,6 +10,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from playwright.sync_api import sync_playwright
@@ -20,7 +21,7 @@ from ppobserve.model.snapshot import Snapshot
 from tests.e2e import hosts
 
 SECOND, HEIGHT = 3109, 1080
-POOLS = [pool for pool in hosts.pools() if pool.netdev != hosts.HOSTILE]
+POOLS = [replace(pool, netdev="veth1") if pool.netdev == hosts.HOSTILE else pool for pool in hosts.pools()]
 LOOKS = {"light": (1180, HEIGHT), "dark": (390, 844)}
 
 
@@ -54,9 +55,8 @@ def shots(browser: Any, url: str) -> str:
 def main(path: str) -> None:
     """Serve, look, save."""
     server = Server(("127.0.0.1", 0), Still(), Cardinality.POOL)
-    for seen in hosts.hour():
-        if seen.time < Still().read().time:
-            server.health.history.add(seen)
+    for second in range(0, SECOND, hosts.STEP):
+        server.health.history.add(hosts.moment(second, POOLS))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

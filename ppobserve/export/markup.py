@@ -15,10 +15,14 @@ def number(value: float | None) -> str:
     return text.removesuffix(".0")
 
 
+def words(text: str) -> str:
+    """Any text as text and nothing else: no markup in it, and nothing that turns its direction."""
+    return escape("".join(each if each.isprintable() else "?" for each in text))
+
+
 def name(text: str) -> str:
-    """A name that somebody gave, as text and nothing else, in whatever direction it is written; a dash for none."""
-    shown = "".join(each if each.isprintable() else "?" for each in text) or "-"
-    return f"<bdi>{escape(shown)}</bdi>"
+    """A name that somebody gave, in whatever direction it is written; a dash for none."""
+    return f"<bdi>{words(text) or '-'}</bdi>"
 
 
 def cell(text: str, *, far: bool = False) -> str:

@@ -32,10 +32,16 @@ function show(fresh) {
   if (!getSelection().isCollapsed) return; // someone is copying a number
   const old = document.querySelector("main");
   const places = [...old.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-  const focus = document.activeElement.id;
+  const focus = document.activeElement.id || document.activeElement.parentElement?.id;
+  const open = [...old.querySelectorAll("details[open]")].map((each) => each.id);
   old.replaceWith(document.adoptNode(fresh));
   fresh.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = places[index] || 0; });
-  if (focus && document.getElementById(focus)) document.getElementById(focus).focus({ preventScroll: true });
+  open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+  if (focus && document.getElementById(focus)) focusable(document.getElementById(focus)).focus({ preventScroll: true });
+}
+
+function focusable(element) {
+  return element.querySelector(":scope > summary") || element;
 }
 
 function tell(failed) {

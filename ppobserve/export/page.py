@@ -9,12 +9,11 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
-from html import escape
 from pathlib import Path
 
 from ppobserve import __version__
 from ppobserve.export import panels, tables
-from ppobserve.export.markup import quiet
+from ppobserve.export.markup import quiet, words
 from ppobserve.model.history import Hour
 from ppobserve.model.snapshot import Snapshot, delta
 
@@ -54,7 +53,8 @@ class View:
 def page(view: View) -> str:
     """The whole document."""
     now, plan = view.now, view.now.plan
-    host, kernel = escape(now.host), escape(now.kernel)
+    host, kernel = words(now.host), words(now.kernel)
+    below = ", to keep the budget" if now.levels_below else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ppobserve on {host}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
@@ -62,7 +62,7 @@ def page(view: View) -> str:
 <style>{_STYLE}</style></head><body>
 <div id="silent" role="status" hidden></div>
 <header><h1>{host}</h1>
-<p class="quiet">kernel {kernel} · level {plan.level.value} by {plan.rung.value} · ppobserve {__version__}</p>
+<p class="quiet">kernel {kernel} · level {plan.level.value} by {plan.rung.value}{below} · ppobserve {__version__}</p>
 <nav><a href="/metrics">/metrics</a><a href="/healthz">/healthz</a></nav></header>
 {_main(view)}
 <footer><p>Refreshes itself while it is looked at. Rates in a terminal: ppobserve top 1.</p></footer>
@@ -76,8 +76,9 @@ def _main(view: View) -> str:
     over = f"Rates are means of the last {seconds:.0f} s." if view.before else "Rates come with the next look."
     clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(view.now.time))
     parts = (
-        "".join(f'<p class="lost">{escape(problem)}</p>' for problem in view.problems),
+        "".join(f'<p class="lost">{words(problem)}</p>' for problem in view.problems),
         panels.verdict(view.now, gained, seconds),
+        panels.advice(view.now, view.before),
         panels.hour_of(view.now.plan, view.hour),
         tables.pools(view.now, view.before),
         panels.since_start(view.now),

@@ -7,11 +7,14 @@ from html import escape
 from itertools import pairwise
 from math import isnan, log10, nan
 
-from ppobserve.export.markup import cell, name, number, quiet, section
+from ppobserve.export.markup import cell, name, number, quiet, section, words
+from ppobserve.model.finding import Finding, Severity
+from ppobserve.model.findings import findings
 from ppobserve.model.history import Hour
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, Series, add_series, total
 from ppobserve.model.snapshot import PoolSample, Snapshot
+from ppobserve.model.span import span_of
 from ppobserve.plot import spark
 
 REFILL_PAGES = BOUNDS[-1]
@@ -40,6 +43,21 @@ def _far(sentence: str) -> str:
 def kept_far(sample: PoolSample) -> int:
     """Pages that a pool keeps on another node than its consumer's."""
     return sum(sample.remote.values())
+
+
+def advice(now: Snapshot, before: Snapshot | None) -> str:
+    """What is wrong and what to do about it, by the rules that judge recordings, too: for who asks."""
+    found = findings(span_of([before, now])) if before else ()
+    grave = [each for each in found if each.severity >= Severity.WARNING]
+    if not grave:
+        return ""
+    said = "".join(f"{_term(each)}<dd>{words(each.todo)}</dd>" for each in grave)
+    title = f"{len(grave)} findings, and what to do" if len(grave) > 1 else "One finding, and what to do"
+    return f'<details id="advice"><summary>{title}</summary><dl>{said}</dl></details>'
+
+
+def _term(each: Finding) -> str:
+    return f'<dt class="far">{words(each.sentence)}</dt>' if each.far else f"<dt>{words(each.sentence)}</dt>"
 
 
 def hour_of(plan: Plan, hour: Hour) -> str:

@@ -193,6 +193,21 @@ def test_it_refreshes_only_while_it_is_looked_at(visit: Callable[..., Seen], sit
     assert set(seen.requests) == {site.url} and seen.complaints == []
 
 
+def test_what_was_opened_stays_open_and_where_one_was_stays(visit: Callable[..., Seen], site: Site) -> None:
+    seen = visit(viewport={"width": 390, "height": 844})
+    seen.page.clock.install()
+    seen.page.goto(site.url)
+    seen.page.locator("summary").click()
+    seen.page.evaluate("document.getElementById('pools').scrollLeft = 61")
+    before = text(seen, "main > .quiet")
+    site.host.second += 7
+    seen.page.clock.run_for(5100)
+    seen.page.wait_for_function("before => document.querySelector('main > .quiet').innerText !== before", arg=before)
+    assert seen.page.locator("details[open] dd").first.is_visible()
+    assert seen.page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert seen.page.evaluate("document.getElementById('pools').scrollLeft") == 61
+
+
 def test_a_silent_daemon_is_said_and_comes_back(visit: Callable[..., Seen], site: Site) -> None:
     seen = visit()
     seen.page.clock.install()

@@ -13,7 +13,7 @@ from ppobserve.export.page import View, page
 from ppobserve.model.history import DEVICES, STEP, History
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot
+from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
 from tests.unit.export.samples import moment
 from tests.unit.make import counted, plan, snapshot
 
@@ -115,3 +115,20 @@ def test_every_name_is_text() -> None:
     grown = replace(pool, counters={"numa_mismatch_pages": {(mark, mark): 9, ("0", mark): 4}})
     made = page(replace(view(later(first, STEP, pools=(grown,)), first), problems=(mark,)))
     assert "<u>" not in made and made.count("&lt;u&gt;") >= 9
+
+
+def test_what_is_wrong_comes_with_what_to_do() -> None:
+    zombie = PoolSample(
+        Pool("7", "<u>", state=State.DETACHED), counted(1), {"inflight_pages": 61, "pool_detached_seconds": 3601.0}
+    )
+    first = snapshot(zombie)
+    found = panels.advice(later(first, 10), first)
+    assert found.startswith('<details id="advice"><summary>One finding, and what to do</summary>')
+    assert "pool 7 of &lt;u&gt;" in found
+    assert panels.advice(first, None) == ""
+    assert panels.advice(later(snapshot(), 10), snapshot()) == ""
+
+
+def test_a_level_that_was_left_to_keep_the_budget_is_said() -> None:
+    assert ", to keep the budget" in page(view(replace(moment(), levels_below=1)))
+    assert "to keep the budget" not in page(view(replace(moment(), levels_below=0)))
