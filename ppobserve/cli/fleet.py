@@ -14,7 +14,7 @@ from itertools import count
 
 from ppobserve.cli import options
 from ppobserve.errors import PrometheusError
-from ppobserve.model.rates import Row, pool_rows
+from ppobserve.model.rates import Row
 from ppobserve.source.fleet import Fleet, Scope
 from ppobserve.source.prometheus import SECONDS, Prometheus
 from ppobserve.ui.fleet import COLUMNS, documents, worst_first
@@ -103,7 +103,7 @@ def _text(fleet: Fleet, args: argparse.Namespace) -> None:
 def _look(fleet: Fleet, args: argparse.Namespace, *, first: bool, endless: bool) -> None:
     """One look. Where one of many fails it is said, and the next is tried: a Prometheus may be restarted meanwhile."""
     try:
-        rows = worst_first(pool_rows(fleet.interval()))
+        rows = worst_first(fleet.interval().rows)
     except PrometheusError as error:
         if first or not endless:
             raise

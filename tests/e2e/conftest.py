@@ -91,16 +91,3 @@ def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
             yield Watch(fleet, moved, asked, told)
     fleet.stop()
     moved.close()
-
-
-@pytest.fixture(scope="session")
-def browser(require: Callable[..., None]) -> Iterator[Any]:
-    """Headless Chromium (playwright.sync_api.Browser). It has no other host to reach, and need not."""
-    binary = shutil.which("chromium")
-    require(binary, "no chromium here (scripts/setup test installs it)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()

@@ -17,7 +17,7 @@ from ppobserve.cli.main import main
 from ppobserve.errors import PrometheusError, UsageError
 from ppobserve.model.fleet import short_names
 from ppobserve.model.plan import Level, Rung
-from ppobserve.model.rates import between, pool_rows
+from ppobserve.model.rates import between
 from ppobserve.source.fleet import Fleet, Scope
 from ppobserve.source.prometheus import Prometheus
 from ppobserve.ui.fleet import COLUMNS, documents, worst_first
@@ -109,7 +109,7 @@ def two_hosts(query: str) -> tuple[int, bytes]:
 
 def test_the_worst_hosts_come_first_with_the_rates_that_prometheus_tells(serve) -> None:
     fleet = Fleet(Prometheus(serve(two_hosts).url))
-    storm, remote = worst_first(pool_rows(fleet.interval()))
+    storm, remote = worst_first(fleet.interval().rows)
     assert (storm.pool.netdev, storm.pool.id, storm.mismatches, storm.refills) == ("web-1 eth0", "23", 2003.0, 2003.0)
     assert (storm.pages_per_batch, storm.inflight, storm.slow) == (0.5, 1021, None)
     assert (remote.pool.netdev, remote.remote, remote.refills, remote.inflight) == ("web-2 eth0", 700, None, 509)
@@ -129,11 +129,11 @@ def test_the_screen_gets_snapshots_whose_rates_are_those(serve, monkeypatch: pyt
     first = fleet.read()
     now[0] += 10
     interval = between(fleet.read(), first)
-    assert next(row.mismatches for row in pool_rows(interval)) == 2003.0
+    assert next(row.mismatches for row in interval.rows) == 2003.0
     server.answer = lambda query: vector() if query.startswith(("topk", "sum")) else two_hosts(query)
     now[0] += 10
     last = between(fleet.read(), interval.new)
-    assert (last.broken, pool_rows(last)) == ("", ())  # whoever is no longer among the worst breaks nothing
+    assert (last.broken, last.rows) == ("", ())  # whoever is no longer among the worst breaks nothing
 
 
 def test_hosts_are_asked_for_by_their_escaped_names(serve) -> None:
