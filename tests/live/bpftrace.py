@@ -43,13 +43,13 @@ class Running:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
-    def wait_until_attached(self) -> None:
-        """bpftrace prints what BEGIN says once everything is attached."""
+    def wait_until_attached(self) -> str:
+        """bpftrace prints what BEGIN says once everything is attached. What it said if it ended instead, else empty."""
         assert self._process.stdout
         for line in self._process.stdout:
             if "Ctrl-C" in line:
-                return
-        raise AssertionError(f"bpftrace ended early: {self._process.communicate()[1]}")
+                return ""
+        return f"bpftrace ended early: {self._process.communicate()[1]}"
 
     def end(self) -> Maps:
         """What Ctrl-C does: the maps by name, each as it was printed last."""

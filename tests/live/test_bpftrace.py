@@ -66,7 +66,8 @@ def watched(
     with ExitStack() as stack:
         running, refused = started(features, folder, stack)
         for each in running.values():
-            each.wait_until_attached()
+            why = each.wait_until_attached()
+            require(not why, why, capability="bpftrace")
         before = source.read()
         traffic = (*traffic_of_test_runs(features), *traffic_of_veth(source, stack))
         gained = delta(source.read(), before)

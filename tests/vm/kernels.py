@@ -10,9 +10,9 @@ HANG_SECONDS = 240
 READ_ONLY = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 KERNELS = {
     "5.10": ("tracepoint", "kprobe", "fentry", "numa"),  # no live frames, no veth with a pool: hooks only
-    "6.1": ("tracepoint", "kprobe", "fentry", "numa", "frames"),
-    "6.12": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth"),
-    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth", "stats", "virtio"),
+    "6.1": ("tracepoint", "kprobe", "fentry", "numa", "frames", "bpftrace"),
+    "6.12": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth", "bpftrace"),
+    "7.3": ("tracepoint", "kprobe", "fentry", "numa", "frames", "veth", "stats", "virtio", "bpftrace"),
 }
 DEFAULT = ("7.3", "6.12", "6.1", "5.10")
 
