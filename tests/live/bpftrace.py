@@ -18,11 +18,11 @@ from ppobserve.model.features import DESTROY, REFILL, RELEASE_RETRY, UPDATE_NID_
 BPFTRACE = shutil.which(os.environ.get("PPOBSERVE_BPFTRACE", "bpftrace"))
 # bpftrace finds tracepoints in tracefs, which not everything that boots has mounted.
 TRACEFS = "mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing"
-# The scripts name no type of the kernel, and 0.17 runs them without any. A later one looks up a tracepoint's itself.
-NO_TYPES = "mount -t tmpfs tmpfs /sys/kernel/btf"
 # A bpftrace before 0.19 misses a Ctrl-C that comes while it is not waiting for one (src/bpftrace.cpp of 0.17.0,
 # poll_perf_events). One that is about to end dies of another, so that one comes late.
 END_SECONDS, CTRL_C = 45, 3
+# What would lead bpftrace to headers, or to types other than those that the kernel has with it.
+HELP = frozenset({"BPFTRACE_BTF", "BPFTRACE_VMLINUX", "BPFTRACE_KERNEL_SOURCE", "BPFTRACE_KERNEL_BUILD"})
 
 Maps = Mapping[str, Any]
 
@@ -38,10 +38,9 @@ class Running:
     """One script, from its start. ``wait_until_attached``, then traffic, then ``end``."""
 
     def __init__(self, script: Path) -> None:
-        setting = TRACEFS if version() >= (0, 18) else f"{TRACEFS}; {NO_TYPES}"
-        command = ["unshare", "--mount", "sh", "-c", f'{setting}; exec "$@"', "sh", str(BPFTRACE), "-f", "json", script]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+        command = ["unshare", "--mount", "sh", "-c", f'{TRACEFS}; exec "$@"', "sh", str(BPFTRACE), "-f", "json", script]
+        pipe, env = subprocess.PIPE, {name: value for name, value in os.environ.items() if name not in HELP}
+        self._process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env)
 
     def wait_until_attached(self) -> str:
         """bpftrace prints what BEGIN says once everything is attached. What it said if it ended instead, else empty."""
