@@ -45,6 +45,11 @@ class Found:
     counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Regime to what went on in one run of it."""
 
+    def pages_a_refill(self, regime: str) -> float:
+        """How many pages are allocated for one refill."""
+        counts = self.counts[regime]
+        return float(sum(counts["allocs"].values()) / counts["refill_batch_pages"]["count"])
+
     def a_page(self, configuration: str, regime: str) -> float:
         """Instructions a page."""
         return self.units[configuration, regime] / self.pages[regime]
@@ -67,6 +72,7 @@ def main() -> None:
         print(f"### {regime}\n\n{REGIMES[regime]} {what_it_is(found.counts[regime])}\n")
         table(["attached", "instructions a page", "added", "added, %"], rows(found, regime))
     if not short:
+        budget(found)
         state_claims(found)
 
 
@@ -118,6 +124,30 @@ def rows(found: Found, regime: str) -> Iterable[list[str]]:
             continue
         added = [f"{found.added(name, regime):+.2f}", f"{found.percent(name, regime):+.2f}"]
         yield [name, f"{found.a_page(name, regime):.2f}", *(added if name != NOTHING else ["", ""])]
+
+
+def budget(found: Found) -> None:
+    """Where the instructions of a refill go, and of a page at level full: how much of it is the kernel's dispatch."""
+    pages = found.pages_a_refill("ring")
+    refill = {name: pages * found.added(name, "ring") for name in names()}
+    lines = [
+        share(f"a refill, {level} {way}", refill[f"{level} {way}"], refill[f"empty {empty}"])
+        for level in ("lean", "standard")
+        for way, empty in (("fentry", "fentry + fexit"), ("kprobe", "kprobe + kretprobe"))
+    ]
+    every_page = found.added("full fentry", "ring") - found.added("standard fentry", "ring")
+    lines.append(share("each page, full fentry", every_page, refill["empty fentry"]))
+    print(
+        f"### Where they go\n\nOf a refill through the ring, whose {pages:.1f} pages take "
+        f"{pages * found.a_page(NOTHING, 'ring'):,.0f} instructions by themselves. Dispatch is what programs that do "
+        "nothing cost in the same places: the kernel's own price, which no program can go below.\n"
+    )
+    table(["", "dispatch", "our programs", "both"], lines)
+
+
+def share(name: str, whole: float, dispatch: float) -> list[str]:
+    """A line of the budget."""
+    return [name, f"{dispatch:.0f}", f"{whole - dispatch:.0f}", f"{whole:.0f}"]
 
 
 def state_claims(found: Found) -> None:
