@@ -94,11 +94,11 @@ static void end_pool(u64 pool, u32 entry)
 	if (!to)
 		return;
 	measure(p, pool);
-	name_group(group, p);
 	__sync_fetch_and_add(&group->released, p->released);
 	__sync_fetch_and_add(&group->first_cache, p->first_cache);
 	__sync_fetch_and_add(&group->first_ring, p->first_ring);
 	fold_slots(entry, to);
+	name_group(group, p);		/* a branch before would have the verifier walk the fold twice */
 	p->owner = 0;
 	entries.delete(&pool);
 	free_pools.push(&entry, 0);
