@@ -120,6 +120,7 @@ def test_pages(daemon: Daemon) -> None:
     assert daemon.get("/nothing")[0] == 404
 
 
+@pytest.mark.usefixtures("frames")
 def test_metrics_count_to_the_page(daemon: Daemon) -> None:
     held = daemon.metric("ppobserve_pages_held_total")
     run_frames(64 * 251, cpu=0)

@@ -190,6 +190,7 @@ def test_ctrl_c_ends_with_a_result_and_leaves_nothing(started: Callable[..., sub
     assert not {device["netns"] for device in result["devices"]} & network_namespaces()
 
 
+@pytest.mark.usefixtures("frames")
 def test_ctrl_c_ends_frames_with_a_result(started: Callable[..., subprocess.Popen[str]]) -> None:
     command = started(*LAB, "frames", "--per-pool", "10007")
     assert command.stdout
@@ -201,12 +202,14 @@ def test_ctrl_c_ends_frames_with_a_result(started: Callable[..., subprocess.Pope
     assert frames == pools * 10007 > 0
 
 
+@pytest.mark.usefixtures("frames")
 def test_a_prime_number_of_frames() -> None:
     result = run_frames(100_003, batch=61, size=1499, per_pool=9973)
     assert result.frames == 100_003
     assert result.seconds > 0
 
 
+@pytest.mark.usefixtures("frames")
 def test_signals_neither_end_a_run_nor_change_its_count() -> None:
     came: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda number, _: came.append(number))
@@ -220,6 +223,7 @@ def test_signals_neither_end_a_run_nor_change_its_count() -> None:
     assert came
 
 
+@pytest.mark.usefixtures("frames")
 def test_each_pool_is_a_burst_on_the_cpu_asked_for() -> None:
     last = max(os.sched_getaffinity(0))
     seen = []
