@@ -13,7 +13,7 @@ from pathlib import Path
 from ppobserve.cli import config, options
 from ppobserve.cli.service import Service
 from ppobserve.export.server import Server
-from ppobserve.kernel import capabilities
+from ppobserve.kernel import capabilities, memory
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.source.governed import Governed
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C, then detach everything."""
     chosen = _config(args)
     service = Service.of(os.environ, os.getpid(), _log)
+    memory.share_one_heap()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     live = Live.start(chosen.level, chosen.rung)
     source = Governed(live, lambda level: Live.start(level, chosen.rung), chosen.budget, _log)

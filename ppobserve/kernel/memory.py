@@ -7,6 +7,17 @@ import gc
 from pathlib import Path
 
 SELF = Path("/proc/self")
+_M_ARENA_MAX = -8
+
+
+def share_one_heap() -> None:
+    """Have all threads take memory from one heap, before the first of them starts. They take turns anyway, and with
+    several heaps the daemon would grow for thousands of scrapes.
+
+    mallopt(3) and its M_ARENA_MAX are glibc's; another C library has one heap anyway.
+    """
+    if option := getattr(ctypes.CDLL(None), "mallopt", None):
+        option(_M_ARENA_MAX, 1)
 
 
 def give_back() -> None:

@@ -25,6 +25,22 @@ give_back()
 print(before - rss())
 """
 
+HEAPS = """
+import ctypes, threading
+from ppobserve.kernel.memory import share_one_heap
+share_one_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+begun = threading.Barrier(4)
+threads = [threading.Thread(target=lambda: (begun.wait(), libc.malloc(1 << 16))) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
 
 def test_a_map_says_what_it_takes(tmp_path: Path) -> None:
     (tmp_path / "fdinfo").mkdir()
@@ -36,6 +52,13 @@ def test_giving_back_is_harmless_with_any_c_library(monkeypatch: pytest.MonkeyPa
     memory.give_back()
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
     memory.give_back()
+    memory.share_one_heap()
+
+
+def test_threads_share_one_heap() -> None:
+    """glibc tells of its heaps by malloc_info(3), on standard output here."""
+    done = subprocess.run([sys.executable, "-c", HEAPS], capture_output=True, text=True, check=True)
+    assert done.stdout.count("<heap nr=") == 1
 
 
 def test_what_was_freed_is_given_back() -> None:
