@@ -27,6 +27,7 @@ from ppobserve.export.exposition import Exposition, pool_lines
 from ppobserve.kernel import memory
 from ppobserve.model.facts import from_facts
 from ppobserve.model.snapshot import Snapshot
+from ppobserve.plot.axis import value_axis
 from ppobserve.plot.chart import Series, lines
 from ppobserve.plot.svg import standalone
 from ppobserve.probe.attach import Attached
@@ -145,7 +146,8 @@ def show_growth(rounds: int, *, picture: bool) -> None:
     claims.table(columns, [(f"pools, on {CPUS} CPUs (ms)", *row[0]), (f"CPUs, with {SIZES[2]} pools (ms)", *row[1])])
     if picture:
         series = [Series(f"pools, on {CPUS} CPUs", by_pools), Series(f"CPUs, with {SIZES[2]} pools", by_cpus)]
-        PICTURE.write_text(standalone(lines("CPU time of a scrape", SIZES, series, unit="ms")))
+        chart = lines("CPU time of a scrape, by pools and by CPUs", SIZES, series, unit="ms", over=value_axis(SIZES))
+        PICTURE.write_text(standalone(chart))
     a_pool = by_pools[-1] / SIZES[-1] / (by_pools[1] / SIZES[1])  # 8 if it were quadratic; caches are not linear
     claims.claim("a pool's cost among 512 to its cost among 64", a_pool, "x CPU", script=__file__, at_most=1.5)
     claims.claim(

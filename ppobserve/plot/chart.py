@@ -50,11 +50,14 @@ class _Frame:
         )
 
 
-def lines(title: str, xs: Sequence[float], series: Sequence[Series], *, unit: str = "") -> str:
-    """A line for each series over *xs*, seconds in rising order. A value between two gaps is a dot."""
+def lines(
+    title: str, xs: Sequence[float], series: Sequence[Series], *, unit: str = "", over: Axis | None = None
+) -> str:
+    """A line for each series over *xs*, in rising order: seconds, or what *over* is the axis of. A value between two
+    gaps is a dot."""
     values = [value for each in series for value in each.values if value is not None]
     legend, top = _legend(title, unit, series)
-    frame = _Frame(time_axis(xs[0], xs[-1]) if xs else time_axis(0, 1), value_axis(values), top)
+    frame = _Frame(over or (time_axis(xs[0], xs[-1]) if xs else time_axis(0, 1)), value_axis(values), top)
     drawn = "".join(_line(frame, xs, each.values, look) for each, look in _looks(series))
     return picture(title, _described(series, unit), WIDTH, HEIGHT, legend + _axes(frame) + drawn + _nothing(values))
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ppobserve.plot.axis import value_axis
 from ppobserve.plot.chart import FAR, HEIGHT, WIDTH, Series, areas, bars, lines, matrix
 from ppobserve.plot.svg import STYLE, STYLES, standalone
 
@@ -122,3 +123,9 @@ def test_an_empty_frame_says_why(chart: str, said: str) -> None:
 def test_nothing_at_all_is_drawn_without_a_fault() -> None:
     parsed(bars("a", []))
     parsed(matrix("a", "r", "c", {}))
+
+
+def test_lines_over_something_else_than_time_have_its_ticks() -> None:
+    chart = lines("Cost", [32, 512], [Series("ours", [1.0, 16.0])], over=value_axis([32, 512]))
+    assert all(f">{tick}<" in chart for tick in (0, 200, 400, 600))
+    assert "0:" not in chart
