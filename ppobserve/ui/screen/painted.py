@@ -43,6 +43,11 @@ class Painted(App[None]):
     def __init__(
         self, source: Source, first: Snapshot, interval: float, view: View, chosen: Sequence[Column], note: str
     ) -> None:
+        for name in (
+            "COLUMNS",
+            "LINES",
+        ):  # where they are exported they would be believed, whatever size the terminal has
+            os.environ.pop(name, None)
         # Without colours nothing is painted in grey either: the terminal's own are left alone.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.board, self.view, self.interval = Board(first), view, interval
