@@ -55,8 +55,12 @@ class Fleet(ThreadingHTTPServer):
         """What a file_sd file or static_configs say of the hosts; each is an instance of its own name."""
         return [
             {"targets": [self.address], "labels": {"instance": name, "__metrics_path__": f"/{name}/metrics", **labels}}
-            for name in self.registries
+            for name in self.instances()
         ]
+
+    def instances(self) -> list[str]:
+        """The names of all hosts."""
+        return list(self.registries)
 
     def answer(self, name: str, accept: str) -> tuple[bytes, str]:
         """A host's exposition and its content type. KeyError for a host that is not here."""
