@@ -51,6 +51,11 @@ class Fleet(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper that has gone is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     def targets(self, **labels: str) -> list[dict[str, Any]]:
         """What a file_sd file or static_configs say of the hosts; each is an instance of its own name."""
         return [

@@ -1,8 +1,8 @@
 """What a fleet takes in Prometheus, for docs/scale.md: 1,000 hosts on one loopback port, scraped by a real one.
 
 One process answers for all of them: what the daemon of a host with two NICs of sixteen queues would at level standard,
-new for every scrape interval. Debian's Prometheus scrapes it with the shipped recording rules; memory, CPU time and
-rule times are its own metrics. Disk is that of a block of two hours that promtool makes from the same expositions.
+new for every scrape interval. Debian's Prometheus scrapes it with the shipped recording rules; memory and CPU time are
+its own metrics. Disk is that of a block of two hours that promtool makes from the same expositions.
 Needs no root, 6 GiB of memory and eight minutes.
 
     .venv/bin/python -m bench.scale --short
@@ -55,7 +55,7 @@ class Measured:
     cpu: float
     """Seconds a second."""
     rules: float
-    """Seconds that all groups of recording.yml took the last time."""
+    """CPU seconds that one evaluation of recording.yml takes."""
     recorded: float
     """Series that recording.yml made, a host."""
     bytes: float
@@ -85,6 +85,21 @@ class Crowd(Fleet):
                 self._made[accept] = slot, encode(self._shown), kind
             return self._made[accept][1:]
 
+    def held(self, meanwhile: Callable[[], float]) -> float:
+        """What *meanwhile* gives, while everyone who asks waits."""
+        with self._lock:
+            return meanwhile()
+
+
+def rules_cpu(asked: Service, interval: int) -> float:
+    """CPU seconds that Prometheus takes in an interval in which it has nothing but its rules to do.
+
+    Not the time that they take: this machine has other things to do, and that is not ours to measure.
+    """
+    first = own_metrics(asked)
+    time.sleep(interval)
+    return own_metrics(asked)[_CPU] - first[_CPU]
+
 
 def exposition(cardinality: Cardinality, clock: Callable[[], float]) -> CollectorRegistry:
     """What one host exports."""
@@ -108,15 +123,23 @@ def measure(cardinality: Cardinality, hosts: int, interval: int, seconds: float,
                 first = _settled(asked, hosts, interval)
                 time.sleep(seconds)
                 last = own_metrics(asked)
+                rules = crowd.held(lambda: rules_cpu(asked, interval))
                 recorded = asked.value('count({__name__=~".+:ppobserve_.+"})')
         finally:
             crowd.stop()
         size = bytes_a_sample(folder, cardinality, block)
-    return _measured(cardinality, hosts, first, last, empty, recorded, size)
+    return _measured(cardinality, hosts, first, last, empty, rules, recorded, size)
 
 
 def _measured(
-    cardinality: Cardinality, hosts: int, first: Metrics, last: Metrics, empty: float, recorded: float, size: float
+    cardinality: Cardinality,
+    hosts: int,
+    first: Metrics,
+    last: Metrics,
+    empty: float,
+    rules: float,
+    recorded: float,
+    size: float,
 ) -> Measured:
     gone = last["now"] - first["now"]
     series = last["prometheus_tsdb_head_series"] - recorded
@@ -128,7 +151,7 @@ def _measured(
         (last[_APPENDED] - first[_APPENDED]) / gone,
         memory / last["prometheus_tsdb_head_series"] / 1024,
         (last[_CPU] - first[_CPU]) / gone,
-        last["prometheus_rule_group_last_duration_seconds"],
+        rules,
         recorded / hosts,
         size,
     )
@@ -204,12 +227,21 @@ def _history(cardinality: Cardinality, begin: int, seconds: int) -> Iterator[str
 def tables(measured: list[Measured]) -> None:
     """What was measured, and what it comes to for more hosts."""
     columns = ("cardinality", "series a host", "recorded series a host", "samples/s", "CPU s/s", "KiB a series",
-               "bytes a sample", "recording rules, s")  # fmt: skip
+               "bytes a sample", "recording rules, CPU s")  # fmt: skip
     table(columns, [(each.cardinality.value, f"{each.series:.0f}", f"{each.recorded:.0f}", f"{each.samples:,.0f}",
                      f"{each.cpu:.2f}", f"{each.kib:.1f}", f"{each.bytes:.2f}", f"{each.rules:.2f}")
                     for each in measured])  # fmt: skip
     print("For more hosts, by multiplication; scraped every 30 s, rules every minute, kept for 15 days:\n")
-    columns = ("hosts", "cardinality", "series", "samples/s", "memory", "disk", "recording rules, s", "shards of 5 M")
+    columns = (
+        "hosts",
+        "cardinality",
+        "series",
+        "samples/s",
+        "memory",
+        "disk",
+        "recording rules, CPU s",
+        "shards of 5 M",
+    )
     table(columns, [_extrapolated(each, hosts) for hosts in SIZES for each in measured])
 
 
@@ -236,14 +268,14 @@ def main() -> None:
         measured = [measure(Cardinality.NETDEV, 20, 1, 3.0, 300)]
     else:
         intervals = {Cardinality.NODE: 15, Cardinality.NETDEV: 15, Cardinality.POOL: 30}
-        measured = [measure(each, 1000, interval, 90.0, BLOCK) for each, interval in intervals.items()]
+        measured = [measure(each, 1000, interval, 60.0, BLOCK) for each, interval in intervals.items()]
     tables(measured)
     for each in measured:
         what = f"{each.hosts} hosts, cardinality {each.cardinality.value}"
         claim(f"{what}: series a host", each.series, "series", script=__file__)
         claim(f"{what}: memory a series in Prometheus", each.kib, "KiB", script=__file__)
         claim(f"{what}: a sample on disk", each.bytes, "B", script=__file__)
-        claim(f"{what}: one evaluation of recording.yml", each.rules, "s", script=__file__, at_most=10)
+        claim(f"{what}: one evaluation of recording.yml", each.rules, "CPU s", script=__file__)
 
 
 if __name__ == "__main__":
