@@ -22,9 +22,12 @@ from ppobserve.source.recorded import Recorded, open_recording
 RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(require: Callable[..., None]) -> Iterator[Any]:
-    """Headless Chromium (playwright.sync_api.Browser): Debian's. It has no other host to reach, and need not."""
+    """Headless Chromium (playwright.sync_api.Browser). It has no other host to reach, and need not.
+
+    Not for the whole run: Playwright keeps a child and a running event loop, and other tests want to see neither.
+    """
     binary = shutil.which("chromium")
     require(binary, "no chromium here (scripts/setup test installs it)")
     from playwright.sync_api import sync_playwright

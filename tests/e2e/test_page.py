@@ -233,8 +233,8 @@ def test_without_javascript_it_is_all_there(visit: Callable[..., Seen]) -> None:
 
 def test_the_page_is_made_quickly(site: Site, figure: Callable[..., None]) -> None:
     view = site.server.health.view()
-    begin = time.perf_counter()
+    begin = time.thread_time()
     made = page(view)
-    figure("page: made for 10 pools in", 1000 * (time.perf_counter() - begin), "ms")
+    figure("page: CPU time to make it for 10 pools", 1000 * (time.thread_time() - begin), "ms")
     figure("page: size for 10 pools", len(made.encode()) / 1024, "KiB")
     assert len(made) < 64 * 1024
