@@ -27,7 +27,7 @@ REGIMES = {
     "ring": "Through the ring, one by one: live frames that are dropped at once. Little but the pool's own work.",
     "ring, redirected": "Through the ring, in bulks: live frames redirected into a veth pair and dropped there.",
     "ring full": "Past a ring that has no room: TCP over veth.",
-    "mismatches": "NUMA mismatches: live frames of a task that is moved to the other node every 5 ms.",
+    "mismatches": "NUMA mismatches: live frames of a task that is moved to the other node every millisecond.",
 }
 SHORT = ("--configurations", NOTHING, "standard fentry", "full fentry", "--regimes", "ring", "--repeats", "1")
 MINUTES = 25
