@@ -6,8 +6,8 @@ of the time (bench/scrape.py). Both of its formats (text 0.0.4, OpenMetrics 1.0)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 
 from prometheus_client.utils import floatToGoString
 
@@ -47,7 +47,7 @@ class Lines:
         name = metric.full_name
         for group, labels in self._groups:
             series = group.counters.get(metric.name)
-            if isinstance(series, Mapping):
+            if series is not None and not isinstance(series, Histogram):
                 for values, count in series.items():
                     yield self._template(name, metric.labels, values) % labels + f" {number(count)}\n"
 
@@ -101,5 +101,6 @@ def _template(name: str, names: tuple[str, ...], own: tuple[str, ...], values: t
     return f"{name}{{{inside}}}" if inside else name
 
 
+@lru_cache(maxsize=4096)
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
