@@ -18,6 +18,8 @@ from ppobserve.model.document import from_document
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import Opening
+from ppobserve.ui.screen.app import TopApp
+from ppobserve.ui.view import View
 from tests.unit.export.samples import Source, moment
 from tests.unit.ui.recorded import RECORDING, recorded
 
@@ -170,3 +172,50 @@ def test_text_and_the_daemon_do_not_import_what_draws_the_screen() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *words: str, not_a: str = "", term: str = "xterm") -> list[TopApp]:
+    """Run it with every stream a terminal, but one. The screens that it opened: none of them draws anything."""
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name != not_a)
+    monkeypatch.setenv("TERM", term)
+    screens: list[TopApp] = []
+    monkeypatch.setattr(TopApp, "run", lambda self: screens.append(self))
+    assert main(["top", "--from", str(RECORDING), *words]) == 0
+    return screens
+
+
+def test_on_a_terminal_it_is_a_screen(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--filter", "eth*", "--sort", "slow", "--columns", "pool,slow", "--limit", "3"]
+    (screen,) = on_a_terminal(monkeypatch, "2", *words)
+    assert (screen.interval, screen.view) == (2.0, View("slow", filter="eth*", limit=3))
+    assert [column.key for column in screen.chosen] == ["pool", "slow"]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words", [["--once"], ["1", "1"], ["--json", "--once"], ["-T", "--once"]])
+def test_who_asks_for_text_gets_text(words: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on_a_terminal(monkeypatch, *words) == []
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_is_no_terminal_makes_it_text(
+    stream: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Textual paints on standard error."""
+    assert on_a_terminal(monkeypatch, "300", not_a=stream) == []
+    assert "POOL " in capsys.readouterr().out
+
+
+def test_a_terminal_that_can_not_gets_text(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on_a_terminal(monkeypatch, "300", term="dumb") == []
+    assert "POOL " in capsys.readouterr().out
+
+
+def test_without_textual_one_sentence_and_the_text(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(top, "find_spec", lambda _: None)
+    assert on_a_terminal(monkeypatch, "300") == []
+    said = capsys.readouterr()
+    assert said.out.startswith("ppobserve: level full, by fentry\nPOOL ")
+    assert said.err == "ppobserve: the screen needs Textual (pip install 'ppobserve[top]'); this is the plain text\n"
