@@ -1,10 +1,11 @@
 """A fleet on one loopback port: /NAME/metrics is what the daemon of host NAME would answer, and its Prometheus target.
 
-.venv/bin/python -m bench.fleet 10900    # one host for each fault and two healthy ones, until Ctrl-C
+.venv/bin/python -m bench.fleet 10900 > targets.json    # one host for each fault and two healthy ones, until Ctrl-C
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -142,5 +143,5 @@ def demo_hosts() -> dict[str, Watched]:
 
 if __name__ == "__main__":
     shown = Fleet(demo_hosts(), Cardinality.POOL, int(sys.argv[1]))
-    print(*shown.targets(), sep="\n", flush=True)
+    print(json.dumps(shown.targets(), indent=1), flush=True)
     shown.serve_forever()

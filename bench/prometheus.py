@@ -110,7 +110,8 @@ def _seeing_its_templates() -> list[str]:
 @contextmanager
 def _serving(folder: Path, program: Sequence[str | Path], options: Sequence[str]) -> Iterator[Service]:
     address = f"127.0.0.1:{free_port()}"
-    command = [*program, f"--web.listen-address={address}", "--log.level=warn", *options]
+    ends_with_us = ["setpriv", "--pdeathsig", "TERM"]
+    command = [*ends_with_us, *program, f"--web.listen-address={address}", "--log.level=warn", *options]
     said = folder / f"{Path(program[-1]).name}.log"
     with said.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
