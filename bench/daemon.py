@@ -31,6 +31,19 @@ class Daemon:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
+    def wait_for_pools(self, count: int, seconds: float = 20.0) -> int:
+        """Scrape until it counts about so many, and give how many it does: frames may still be on their way."""
+        end = time.monotonic() + seconds
+        while (tracked := self._tracked()) < 0.9 * count:
+            assert time.monotonic() < end, f"only {tracked} of {count} pools"
+            time.sleep(0.1)
+        return tracked
+
+    def _tracked(self) -> int:
+        found = re.search(r"^ppobserve_pools_tracked (\S+)$", self.metrics(), re.M)
+        assert found
+        return int(float(found[1]))
+
     @property
     def cpu_seconds(self) -> float:
         """CPU time of all its threads that are still there, and of those that ended."""

@@ -158,7 +158,7 @@ def show_growth(rounds: int, *, picture: bool) -> None:
 def daemon_cpu(scrapes: int, seconds: float) -> float:
     """The part of a CPU that a daemon takes with 64 real pools and so many scrapes, *seconds* apart."""
     with serving() as daemon, pools.held(64):
-        daemon.metrics()
+        daemon.wait_for_pools(64)
         begin, before = time.monotonic(), daemon.cpu_seconds
         for place in range(1, scrapes + 1):
             daemon.metrics()
