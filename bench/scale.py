@@ -52,8 +52,6 @@ class Measured:
     """A second."""
     kib: float
     """Of memory, a series."""
-    cpu: float
-    """Seconds a second that scraping takes."""
     rules: float
     """CPU seconds that one evaluation of recording.yml takes."""
     recorded: float
@@ -158,7 +156,6 @@ def _measured(
         series / hosts,
         (last[_APPENDED] - first[_APPENDED] - recorded * evaluations) / gone,
         memory / last["prometheus_tsdb_head_series"] / 1024,
-        max(last[_CPU] - first[_CPU] - rules * evaluations, 0.0) / gone,
         rules,
         recorded / hosts,
         size,
@@ -235,10 +232,10 @@ def _history(cardinality: Cardinality, begin: int, seconds: int) -> Iterator[str
 
 def tables(measured: list[Measured]) -> None:
     """What was measured, and what it comes to for more hosts."""
-    columns = ("cardinality", "series a host", "recorded series a host", "samples/s", "scraping, CPU s/s",
+    columns = ("cardinality", "series a host", "recorded series a host", "samples/s",
                "KiB a series", "bytes a sample", "recording rules, CPU s")  # fmt: skip
     table(columns, [(each.cardinality.value, f"{each.series:.0f}", f"{each.recorded:.0f}", f"{each.samples:,.0f}",
-                     f"{each.cpu:.2f}", f"{each.kib:.1f}", f"{each.bytes:.2f}", f"{each.rules:.2f}")
+                     f"{each.kib:.1f}", f"{each.bytes:.2f}", f"{each.rules:.2f}")
                     for each in measured])  # fmt: skip
     print("For more hosts, by multiplication; scraped every 30 s, rules every minute, kept for 15 days:\n")
     columns = (
