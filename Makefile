@@ -26,6 +26,8 @@ run: setup
 test: PPOBSERVE_POOLS = 100003
 test: lint host-tests guests
 
+# Without the tests that start browsers, a Prometheus, or a machine to install the package on.
+test-quick: SKIPPED = --ignore=tests/e2e
 test-quick: lint host-tests
 
 lint: setup-test
@@ -36,7 +38,7 @@ lint: setup-test
 host-tests: setup-test
 	$(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
 		PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) \
-		$(BIN)/python -m pytest -p no:cacheprovider --ignore=tests/vm tests
+		$(BIN)/python -m pytest -p no:cacheprovider --ignore=tests/vm $(SKIPPED) tests
 
 guests: setup-test
 	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm

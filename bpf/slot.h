@@ -68,11 +68,17 @@ static void note_consumer(struct slot *s)
 		p->consumer_cpu = s->cpu;
 }
 
-/* The cell of the mismatch matrix. The barrier keeps the compiler from dropping a check that the verifier needs to see. */
+/*
+ * The cell of the mismatch matrix. The barriers keep the compiler from dropping a check that the verifier needs to see,
+ * and from working out the address before it.
+ */
 static u64 *mismatch_cell(struct slot *s, u64 page, u64 wanted)
 {
 	u64 cell = page * (NODES + 1) + wanted;
 
 	asm volatile("" : "+r"(cell));
-	return cell < (NODES + 1) * (NODES + 1) ? &s->mismatch[cell] : 0;
+	if (cell >= (NODES + 1) * (NODES + 1))
+		return 0;
+	asm volatile("" : "+r"(cell));
+	return &s->mismatch[cell];
 }
