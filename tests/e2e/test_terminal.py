@@ -77,11 +77,13 @@ def terminal(live: None, require: Callable[..., None], tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def traffic(live: None) -> Iterator[None]:
-    """A veth pair of the lab, sending until the test ends."""
-    lab = subprocess.Popen([*PPOBSERVE, "lab", "veth", "--seconds", "300", "--rounds", "1"], stdout=subprocess.DEVNULL)
+    """A veth pair of the lab, sending until the test ends; its own programs (XDP) are there when it begins."""
+    command = [*PPOBSERVE, "lab", "veth", "--seconds", "300", "--rounds", "1"]
+    lab = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert lab.stdout and lab.stdout.readline().startswith("TCP over veth")
     yield
-    lab.terminate()
-    lab.wait(30)
+    lab.send_signal(signal.SIGINT)
+    lab.communicate(timeout=60)
 
 
 def ppobserve(terminal: Terminal, words: str) -> None:
