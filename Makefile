@@ -2,7 +2,7 @@
 # As root, or through sudo, which asks once.
 SHELL := /bin/bash
 .NOTPARALLEL:
-.PHONY: demo run test test-quick vm bench lint deb setup setup-test host-tests guests clean
+.PHONY: demo run test test-quick vm bench lint deb setup setup-test host-tests e2e-tests guests clean
 
 KERNEL ?= 6.12
 ARGS ?=
@@ -24,10 +24,9 @@ run: setup
 
 # Pools that are made and destroyed in one test of the whole run; 10007 in the quick one.
 test: PPOBSERVE_POOLS = 100003
-test: lint host-tests guests
+test: lint host-tests e2e-tests guests
 
 # Without the tests that start browsers, a Prometheus, or a machine to install the package on.
-test-quick: SKIPPED = --ignore=tests/e2e
 test-quick: lint host-tests
 
 lint: setup-test
@@ -35,10 +34,15 @@ lint: setup-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+PYTEST_HERE = $(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
+	PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) $(BIN)/python -m pytest -p no:cacheprovider
+
 host-tests: setup-test
-	$(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
-		PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) \
-		$(BIN)/python -m pytest -p no:cacheprovider --ignore=tests/vm $(SKIPPED) tests
+	$(PYTEST_HERE) --ignore=tests/vm --ignore=tests/e2e tests
+
+# In a process of its own: what these tests start runs as long as they do.
+e2e-tests: setup-test
+	$(PYTEST_HERE) tests/e2e
 
 guests: setup-test
 	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm
