@@ -24,7 +24,7 @@ from ppobserve.source.live import Live
 from tests.live import bpftrace
 from tests.live.bpftrace import Maps, Running, cells, returned, summed
 from tests.live.conftest import Start
-from tests.live.traffic import has_frames, moving_frames, veth_has_pools
+from tests.live.traffic import has_frames, moving_dropped, veth_has_pools
 
 MEGABYTE = 1_000_003
 FRAMES = 30_011
@@ -93,7 +93,7 @@ def traffic_of_test_runs(features: Features) -> tuple[str, ...]:
     """Live frames by a task that moves between the nodes (5.18)."""
     if not has_frames():
         return ()
-    moving_frames(features, FRAMES)
+    moving_dropped(features, FRAMES)
     return ("live frames",)
 
 

@@ -20,7 +20,7 @@ from ppobserve.model.snapshot import Snapshot, delta
 from ppobserve.model.trace import Event, Kind, Selection
 from ppobserve.probe.tracing import Tracer
 from tests.live.conftest import Start, eventually
-from tests.live.traffic import moving_frames
+from tests.live.traffic import moving_dropped
 
 FRAMES = 1009
 MEGABYTE = 1_000_003
@@ -121,7 +121,7 @@ def test_mismatches_of_moving_frames_equal_the_counters(
     require(features.nodes > 1, "one NUMA node", capability="numa")
     source, tracer = start(Level.STANDARD, rung), trace(rung)
     before = source.read()
-    moving_frames(features)
+    moving_dropped(features)
     events = without_device(tracer)
     same_as_counted(events, delta(source.read(), before), rung)
     assert {(event.page_node, event.wanted_node) for event in events if event.kind is Kind.MISMATCH} >= {(0, 1)}

@@ -30,8 +30,13 @@ def has_frames() -> bool:
 def moving_frames(features: Features, frames: int = FRAMES) -> None:
     """One pool's frames, by a task that changes its CPU, and with it its node, all the time; then as many that are
     redirected and come back in bulks."""
-    for send in (send_dropped, send_redirected):
-        _moving(features, threading.Thread(target=send, args=(frames,)))
+    moving_dropped(features, frames)
+    _moving(features, threading.Thread(target=send_redirected, args=(frames,)))
+
+
+def moving_dropped(features: Features, frames: int = FRAMES) -> None:
+    """The first half of that. What is redirected overflows the pool's ring, a return a frame, also while it ends."""
+    _moving(features, threading.Thread(target=send_dropped, args=(frames,)))
 
 
 def send_dropped(frames: int) -> None:
