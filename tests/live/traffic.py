@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from functools import cache
 
 from ppobserve.errors import LabError
@@ -49,13 +50,19 @@ def send_redirected(frames: int) -> None:
 
 
 def _moving(features: Features, sender: threading.Thread) -> None:
+    """A test run lets itself be moved only where the scheduler wants its CPU for someone else (need_resched() in
+    net/bpf/test_run.c): so this thread is busy there, and goes where the sender went."""
+    allowed = os.sched_getaffinity(0)
     sender.start()
     cpu = 0
     while sender.is_alive():
+        _move(threading.get_native_id(), cpu)
         cpu = (cpu + 1) % features.cpus
-        if sender.native_id:
-            _move(sender.native_id, cpu)
-        sender.join(MOVES_SECONDS)
+        _move(sender.native_id or 0, cpu)
+        end = time.monotonic() + MOVES_SECONDS
+        while sender.is_alive() and time.monotonic() < end:
+            pass
+    os.sched_setaffinity(0, allowed)
 
 
 def _move(thread: int, cpu: int) -> None:
