@@ -25,12 +25,13 @@ from tests.live.traffic import moving_dropped
 FRAMES = 1009
 MEGABYTE = 1_000_003
 EVERYTHING = Selection(limit=0, stack=True)
+MISMATCHES = Selection(frozenset({Kind.MISMATCH}), limit=0)
 # An emulated CPU compiles for ten seconds or more: there, each kind of buffer has one test.
 GUEST = bool(os.environ.get("PPOBSERVE_GUEST"))
 BUFFERS = [False] if GUEST else [True, False]
 OVERFLOWING = [True] if GUEST else [True, False]
 
-Trace = Callable[[Rung], Tracer]
+Trace = Callable[..., Tracer]
 
 
 @contextmanager
@@ -44,14 +45,15 @@ def tracing(features: Features, selection: Selection, ring: bool | None = None) 
 
 @pytest.fixture(scope="module")
 def trace(features: Features) -> Iterator[Trace]:
-    """A trace of everything, stacks too, by a rung; what had been sent before is gone."""
-    started: dict[Rung, Tracer] = {}
+    """A trace of everything, stacks too, or of *selection*, by a rung; what had been sent before is gone."""
+    started: dict[tuple[Rung, Selection], Tracer] = {}
 
-    def begin(rung: Rung) -> Tracer:
-        if rung not in started:
-            started[rung] = Tracer.start(features, EVERYTHING, rung=rung)
-        started[rung].read()
-        return started[rung]
+    def begin(rung: Rung, selection: Selection = EVERYTHING) -> Tracer:
+        key = rung, selection
+        if key not in started:
+            started[key] = Tracer.start(features, selection, rung=rung)
+        started[key].read()
+        return started[key]
 
     yield begin
     for tracer in started.values():
@@ -68,9 +70,8 @@ def deviceless(snapshot: Snapshot) -> dict[str, int]:
     return dict(+found)
 
 
-def same_as_counted(events: list[Event], gained: Snapshot, rung: Rung) -> None:
+def same_as_counted(events: list[Event], gained: Snapshot, rung: Rung, pools: int) -> None:
     """Events of test runs are, to the event, what was counted of them; each pool begins and ends once."""
-    pools = len({event.pool for event in events})
     seen = Counter(event.reason or event.kind.value for event in events)
     life = {kind.value: seen.pop(kind.value, 0) for kind in (Kind.CREATE, Kind.DESTROY, Kind.UPDATE_NID)}
     assert dict(seen) == deviceless(gained)
@@ -81,6 +82,11 @@ def without_device(tracer: Tracer) -> list[Event]:
     events = tracer.read()
     assert tracer.dropped().total == 0
     return [event for event in events if not event.ifindex]
+
+
+def nodes_of(events: list[Event]) -> Counter[tuple[str, ...]]:
+    """How many events there are of each page node and wanted node."""
+    return Counter((str(event.page_node), str(event.wanted_node)) for event in events)
 
 
 def test_every_hook_of_every_event_attaches(trace: Trace, rung: Rung) -> None:
@@ -97,8 +103,7 @@ def test_events_equal_the_counters(trace: Trace, start: Start, rung: Rung) -> No
     run_frames(FRAMES, cpu=0, per_pool=FRAMES)
     run_frames(64 * 3, cpu=0, per_pool=64)
     events = without_device(tracer)
-    same_as_counted(events, delta(source.read(), before), rung)
-    assert len({event.pool for event in events}) == 4
+    same_as_counted(events, delta(source.read(), before), rung, pools=4)
     assert events == sorted(events, key=lambda event: event.time_ns)
     assert abs(events[-1].time_ns / 1e9 - time.time()) < 60
     assert {event.cpu for event in events} == {0}
@@ -119,12 +124,15 @@ def test_mismatches_of_moving_frames_equal_the_counters(
     trace: Trace, features: Features, start: Start, rung: Rung, require: Callable[..., None]
 ) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
-    source, tracer = start(Level.STANDARD, rung), trace(rung)
+    source, tracer = start(Level.STANDARD, rung), trace(rung, MISMATCHES)
     before = source.read()
     moving_dropped(features)
     events = without_device(tracer)
-    same_as_counted(events, delta(source.read(), before), rung)
-    assert {(event.page_node, event.wanted_node) for event in events if event.kind is Kind.MISMATCH} >= {(0, 1)}
+    cells: Counter[tuple[str, ...]] = Counter()
+    for sample in delta(source.read(), before).pools:
+        if not sample.pool.ifindex:
+            cells.update(sample.counters["numa_mismatch_pages"])
+    assert nodes_of(events) == +cells
 
 
 @pytest.mark.usefixtures("veth")
@@ -132,7 +140,7 @@ def test_mismatches_equal_the_counters_node_by_node(
     trace: Trace, features: Features, start: Start, rung: Rung, require: Callable[..., None]
 ) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
-    source, tracer = start(Level.STANDARD, rung), trace(rung)
+    source, tracer = start(Level.STANDARD, rung), trace(rung, MISMATCHES)
     with VethLab(receiver_cpu=0) as lab:
         mine = {(end.netns, end.ifindex) for end in (lab.sender, lab.receiver)}
         before = source.read()
@@ -144,8 +152,9 @@ def test_mismatches_equal_the_counters_node_by_node(
     for sample in delta(after, before).pools:
         if (sample.pool.netns, sample.pool.ifindex) in mine:
             cells.update(sample.counters["numa_mismatch_pages"])
-    mismatches = [e for e in events if e.kind is Kind.MISMATCH and (e.netns, e.ifindex) in mine]
-    assert Counter((str(event.page_node), str(event.wanted_node)) for event in mismatches) == +cells
+    mismatches = [event for event in events if (event.netns, event.ifindex) in mine]
+    assert {event.kind for event in events} == {Kind.MISMATCH}
+    assert nodes_of(mismatches) == +cells
     assert set(+cells) == {("0", "1"), ("1", "0")}
     assert {event.node for event in mismatches} == {0, 1}
 
