@@ -133,6 +133,7 @@ def test_mismatches_of_moving_frames_equal_the_counters(
         if not sample.pool.ifindex:
             cells.update(sample.counters["numa_mismatch_pages"])
     assert nodes_of(events) == +cells
+    assert events
 
 
 @pytest.mark.usefixtures("veth")
