@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-CAPABILITIES = frozenset({"tracepoint", "kprobe", "fentry", "numa", "stats", "frames", "veth", "virtio", "bpftrace"})
+CAPABILITIES = frozenset(
+    {"tracepoint", "kprobe", "fentry", "numa", "stats", "frames", "moves", "veth", "virtio", "bpftrace"}
+)
 KALLSYMS = Path("/proc/kallsyms")
 VMLINUX_BTF = Path("/sys/kernel/btf/vmlinux")
 

@@ -16,7 +16,7 @@ from ppobserve.model.snapshot import Snapshot, State, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import Start, eventually
-from tests.live.traffic import moving_frames
+from tests.live.traffic import STAYS, moving_frames
 
 pytestmark = pytest.mark.usefixtures("frames")
 
@@ -97,7 +97,7 @@ def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung
         other = Live(attached)
         before = deviceless(one), deviceless(other)
         run_frames(10_007, cpu=0)
-        moving_frames(features)
+        moved = moving_frames(features)
         assert eventually(lambda: all_ended(one), SECONDS) and all_ended(other)
         after = deviceless(one), deviceless(other)
     mine, theirs = (delta(new, old).counters() for new, old in zip(after, before, strict=True))
@@ -105,4 +105,5 @@ def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung
         assert mine[name] == theirs[name], name
     assert total(mine["pages_returned"]) == total(theirs["pages_returned"]) == total(mine["pages_held"])
     require(features.nodes > 1, "one NUMA node", capability="numa")
+    require(moved, STAYS, capability="moves")
     assert total(mine["numa_mismatch_pages"]) > 0

@@ -20,7 +20,7 @@ from ppobserve.model.snapshot import Snapshot, delta
 from ppobserve.model.trace import Event, Kind, Selection
 from ppobserve.probe.tracing import Tracer
 from tests.live.conftest import Start, eventually
-from tests.live.traffic import moving_dropped
+from tests.live.traffic import STAYS, moving_dropped
 
 FRAMES = 1009
 MEGABYTE = 1_000_003
@@ -126,13 +126,14 @@ def test_mismatches_of_moving_frames_equal_the_counters(
     require(features.nodes > 1, "one NUMA node", capability="numa")
     source, tracer = start(Level.STANDARD, rung), trace(rung, MISMATCHES)
     before = source.read()
-    moving_dropped(features)
+    moved = moving_dropped(features)
     events = without_device(tracer)
     cells: Counter[tuple[str, ...]] = Counter()
     for sample in delta(source.read(), before).pools:
         if not sample.pool.ifindex:
             cells.update(sample.counters["numa_mismatch_pages"])
     assert nodes_of(events) == +cells
+    require(moved, STAYS, capability="moves")
     assert events
 
 

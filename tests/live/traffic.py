@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 
 from ppobserve.errors import LabError
 from ppobserve.lab.frames import run_frames
@@ -16,6 +18,7 @@ from ppobserve.source.live import Live
 
 FRAMES = 100_003
 MOVES_SECONDS = 0.02
+STAYS = "a test run stays on its CPU, whoever else wants it"
 
 
 @cache
@@ -28,16 +31,16 @@ def has_frames() -> bool:
     return True
 
 
-def moving_frames(features: Features, frames: int = FRAMES) -> None:
+def moving_frames(features: Features, frames: int = FRAMES) -> bool:
     """One pool's frames, by a task that changes its CPU, and with it its node, all the time; then as many that are
-    redirected and come back in bulks."""
-    moving_dropped(features, frames)
-    _moving(features, threading.Thread(target=send_redirected, args=(frames,)))
+    redirected and come back in bulks. Did it go to and fro?"""
+    moved = moving_dropped(features, frames)
+    return _moving(features, threading.Thread(target=send_redirected, args=(frames,))) and moved
 
 
-def moving_dropped(features: Features, frames: int = FRAMES) -> None:
+def moving_dropped(features: Features, frames: int = FRAMES) -> bool:
     """The first half of that. What is redirected overflows the pool's ring, a return a frame, also while it ends."""
-    _moving(features, threading.Thread(target=send_dropped, args=(frames,)))
+    return _moving(features, threading.Thread(target=send_dropped, args=(frames,)))
 
 
 def send_dropped(frames: int) -> None:
@@ -49,12 +52,13 @@ def send_redirected(frames: int) -> None:
         run_frames(frames, per_pool=frames, out=out)
 
 
-def _moving(features: Features, sender: threading.Thread) -> None:
+def _moving(features: Features, sender: threading.Thread) -> bool:
     """A test run lets itself be moved only where the scheduler wants its CPU for someone else (need_resched() in
-    net/bpf/test_run.c): so this thread is busy there, and goes where the sender went."""
+    net/bpf/test_run.c): so this thread is busy there, and goes where the sender went. A kernel that preempts the run
+    in its midst never asks it, and it stays: 7.3 does, with its lazy preemption."""
     allowed = os.sched_getaffinity(0)
     sender.start()
-    cpu = 0
+    cpu, seen = 0, []
     while sender.is_alive():
         _move(threading.get_native_id(), cpu)
         cpu = (cpu + 1) % features.cpus
@@ -62,7 +66,17 @@ def _moving(features: Features, sender: threading.Thread) -> None:
         end = time.monotonic() + MOVES_SECONDS
         while sender.is_alive() and time.monotonic() < end:
             pass
+        seen += _cpu_of(sender)
     os.sched_setaffinity(0, allowed)
+    return sum(old != new for old, new in pairwise(seen)) > 1
+
+
+def _cpu_of(thread: threading.Thread) -> list[str]:
+    """Where it is (proc(5), /proc/PID/stat, field 39); nowhere once it has ended."""
+    try:
+        return [Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[36]]
+    except OSError:
+        return []
 
 
 def _move(thread: int, cpu: int) -> None:

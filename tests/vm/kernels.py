@@ -22,9 +22,11 @@ class Kernel:
 FUNCTIONS = ("tracepoint", "kprobe", "fentry", "numa")
 KERNELS = {
     "5.10": Kernel(FUNCTIONS, ("attach", "support")),  # no live frames, no veth with a pool: that all attaches
-    "6.1": Kernel((*FUNCTIONS, "frames", "bpftrace"), ("attach", "frames", "life", "trace", "bpftrace", "support")),
+    "6.1": Kernel(
+        (*FUNCTIONS, "frames", "moves", "bpftrace"), ("attach", "frames", "life", "trace", "bpftrace", "support")
+    ),
     "6.12": Kernel(
-        (*FUNCTIONS, "frames", "veth", "bpftrace"),
+        (*FUNCTIONS, "frames", "moves", "veth", "bpftrace"),
         ("attach", "counts", "frames", "life", "identity", "trace", "bpftrace", "support"),
     ),
     "7.3": Kernel((*FUNCTIONS, "frames", "veth", "stats", "virtio", "bpftrace")),
