@@ -151,7 +151,7 @@ def test_a_daemon_that_goes_down_while_it_is_watched(terminal: Terminal, traffic
         before = program_ids()
         ppobserve(terminal, f"top 0.2 --from {daemon.url}")
         terminal.sees("ppv1", "every 0.2 s")
-        assert program_ids() == before, "nothing is attached twice"
+        assert program_ids() <= before, "nothing is attached twice"
         daemon.process.kill()
         terminal.sees(f"cannot read {daemon.url}: connection refused; shown is ", "ppv1")
     terminal.type("q")
