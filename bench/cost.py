@@ -31,6 +31,13 @@ REGIMES = {
 }
 SHORT = ("--configurations", NOTHING, "standard fentry", "full fentry", "--regimes", "ring", "--repeats", "1")
 MINUTES = 25
+DISPATCH = {
+    "lean fentry": "fexit",
+    "standard fentry": "fentry + fexit",
+    "lean kprobe": "kprobe + kretprobe",
+    "standard kprobe": "kprobe + kretprobe",
+}
+"""A configuration to what its programs hang on at a refill."""
 
 
 @dataclass
@@ -130,11 +137,7 @@ def budget(found: Found) -> None:
     """Where the instructions of a refill go, and of a page at level full: how much of it is the kernel's dispatch."""
     pages = found.pages_a_refill("ring")
     refill = {name: pages * found.added(name, "ring") for name in names()}
-    lines = [
-        share(f"a refill, {level} {way}", refill[f"{level} {way}"], refill[f"empty {empty}"])
-        for level in ("lean", "standard")
-        for way, empty in (("fentry", "fentry + fexit"), ("kprobe", "kprobe + kretprobe"))
-    ]
+    lines = [share(f"a refill, {name}", refill[name], refill[f"empty {empty}"]) for name, empty in DISPATCH.items()]
     every_page = found.added("full fentry", "ring") - found.added("standard fentry", "ring")
     lines.append(share("each page, full fentry", every_page, refill["empty fentry"]))
     print(

@@ -76,6 +76,7 @@ struct pool {
 	u32 first_cache;		/* pages in its cache and ring at first sight; a group's: its members' together */
 	u32 first_ring;
 	u32 first_hold;			/* pages it had ever held by then; 0: it was seen from its beginning */
+	u32 ring_head;			/* where its ring's consumer stood at first sight; with REFILL_BY_EXIT, after its last refill */
 	char netdev[NAME_BYTES];
 	char driver[NAME_BYTES];
 	char device[NAME_BYTES];

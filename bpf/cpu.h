@@ -11,7 +11,8 @@ struct cpu {
 	u64 pool;			/* what is looked for, as a number: on a pointer the verifier allows no arithmetic */
 	u32 number;
 	u32 recent[RECENT];		/* by some bits of the pool's address: index in slots; 0: none */
-	u32 apart[13];			/* from the next CPU's cache lines */
+	u32 first_sight;		/* the pool looked for last was not known before */
+	u32 apart[12];			/* from the next CPU's cache lines */
 };
 BPF_TABLE("array", u32, struct cpu, cpus, CPUS);
 

@@ -7,6 +7,84 @@
  * that finds the cache empty is one, until it leaves or enters the slow path.
  */
 
+/* The index of the histogram bucket with upper bounds 0 1 2 4 8 16 32 64: mostly the last, or the first. */
+static u64 bucket_of(u64 pages)
+{
+	if (pages > 32)
+		return BATCHES - 1;
+	return (pages > 0) + (pages > 1) + (pages > 2) + (pages > 4) + (pages > 8) + (pages > 16);
+}
+
+#ifdef MISMATCH_FROM_RING
+/* A refill that takes all of a ring of 64 leaves its consumer where it stood; it has pages to show for it. */
+static u64 taken_from_ring(u64 pool, u64 from, u64 head, u64 pages)
+{
+	if (head > from)
+		return head - from;
+	return head == from && !pages ? 0 : head + HOOKED_U32(pool, PP_RING_SIZE) - from;
+}
+
+/*
+ * A page that the ring gave and the batch lacks was on the wrong node: at most one a refill, since the kernel stops
+ * there.
+ */
+static void count_mismatch(struct slot *s, u64 pool, u64 from, u64 head, u64 pages)
+{
+	u64 taken = taken_from_ring(pool, from, head, pages), *cell;
+
+	if (taken <= pages)
+		return;
+	cell = mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool));
+	if (cell)
+		*cell += taken - pages;
+}
+#endif
+
+/*
+ * A refill that found the ring's consumer at *from* and left it at *head*. The cache was empty before, so the batch is
+ * what is in it now and the page handed out.
+ */
+static void count_refill(struct slot *s, u64 pool, u64 from, u64 head, bool handed_out)
+{
+	u64 pages = HOOKED_U32(pool, PP_ALLOC_COUNT) + handed_out;
+
+	s->batch[bucket_of(pages)]++;
+	s->batch_pages += pages;
+	if (!pages)
+		s->miss[head == from ? MISS_RING_EMPTY : MISS_NUMA]++;
+#ifdef MISMATCH_FROM_RING
+	count_mismatch(s, pool, from, head, pages);
+#endif
+}
+
+#ifdef REFILL_BY_EXIT
+/*
+ * Nobody but its refills takes from the ring of a pool in use, so the last one left the consumer where this one found
+ * it. One that is first sight of a pool in use is not counted: what it changed is what the pool is known with.
+ */
+static void end_refill(u64 pool, bool handed_out)
+{
+	struct cpu *c = this_cpu();
+	struct pool *p;
+	struct slot *s;
+	u32 from, head;
+
+	if (!c)
+		return;
+	c->first_sight = 0;
+	s = slot_of(c, pool);
+	p = s ? pools.lookup(&s->entry) : 0;
+	if (!p)
+		return;
+	p->consumer_cpu = s->cpu;
+	if (c->first_sight && p->first_hold)
+		return;
+	from = p->ring_head;
+	head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD);
+	p->ring_head = head;
+	count_refill(s, pool, from, head, handed_out);
+}
+#else
 /* First sight of a pool is here at the latest: before this refill changes its ring, cache and count of releases. */
 static void begin_refill(u64 pool)
 {
@@ -18,37 +96,10 @@ static void begin_refill(u64 pool)
 	c->ring_head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD);
 }
 
-/* The index of the histogram bucket with upper bounds 0 1 2 4 8 16 32 64: mostly the last, or the first. */
-static u64 bucket_of(u64 pages)
-{
-	if (pages > 32)
-		return BATCHES - 1;
-	return (pages > 0) + (pages > 1) + (pages > 2) + (pages > 4) + (pages > 8) + (pages > 16);
-}
-
-#ifdef MISMATCH_FROM_RING
-static void count_mismatch(struct slot *s, u64 pool, u64 from, u64 pages)
-{
-	u64 head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD), *cell;
-	u64 taken = head >= from ? head - from : head + HOOKED_U32(pool, PP_RING_SIZE) - from;
-
-	if (taken <= pages)
-		return;
-	cell = mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool));
-	if (cell)
-		*cell += taken - pages;
-}
-#endif
-
-/*
- * The cache was empty at entry, so the batch is what is in it now and the page handed out. A page that the ring gave
- * and the batch lacks was on the wrong node: at most one a refill, since the kernel stops there.
- */
 static void end_refill(u64 pool, bool handed_out)
 {
 	struct cpu *c = this_cpu();
 	struct slot *s;
-	u64 pages;
 
 	if (!c || c->refilling != pool)	/* none, or attached in the midst of it */
 		return;
@@ -57,15 +108,9 @@ static void end_refill(u64 pool, bool handed_out)
 	if (!s)
 		return;
 	note_consumer(s);
-	pages = HOOKED_U32(pool, PP_ALLOC_COUNT) + handed_out;
-	s->batch[bucket_of(pages)]++;
-	s->batch_pages += pages;
-	if (!pages)
-		s->miss[HOOKED_U32(pool, PP_RING_CONSUMER_HEAD) == c->ring_head ? MISS_RING_EMPTY : MISS_NUMA]++;
-#ifdef MISMATCH_FROM_RING
-	count_mismatch(s, pool, c->ring_head, pages);
-#endif
+	count_refill(s, pool, c->ring_head, HOOKED_U32(pool, PP_RING_CONSUMER_HEAD), handed_out);
 }
+#endif
 
 /* The slow path puts a bulk from the page allocator into the empty cache and hands out one of it. */
 static void end_slow(u64 pool, bool handed_out)

@@ -13,11 +13,13 @@ ENTRY(SLOW_FUNCTION, struct page_pool *pool)
 	return 0;
 }
 #else
+#ifndef REFILL_BY_EXIT
 ENTRY(REFILL_FUNCTION, struct page_pool *pool)
 {
 	begin_refill((u64)pool);
 	return 0;
 }
+#endif
 
 EXIT(REFILL_FUNCTION, struct page_pool *pool, u64 page)
 {

@@ -36,8 +36,12 @@ static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
 /* The slot that this CPU did not remember, and from now on does. */
 static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent)
 {
-	u32 *entry = entry_of(pool), *index = entry ? slot_at(*entry, c->number, pool) : 0;
+	u32 *entry = known_entry(pool), *index;
 
+	c->first_sight = !entry;
+	if (!entry)
+		entry = enter(pool);
+	index = entry ? slot_at(*entry, c->number, pool) : 0;
 	if (!index || !*index)
 		return 0;
 	*recent = *index;

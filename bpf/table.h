@@ -62,6 +62,7 @@ static u32 *enter(u64 pool)
 	p->first_cache = pp_cache_count(pool);
 	p->first_ring = pp_ring_count(pool);
 	p->first_hold = pp_hold_cnt(pool);
+	p->ring_head = pp_ring_head(pool);
 	identify(p, pool);
 	p->owner = pool;
 	if (entries.insert(&key, &fresh)) {
@@ -71,11 +72,17 @@ static u32 *enter(u64 pool)
 	return entries.lookup(&key);
 }
 
+static u32 *known_entry(u64 pool)
+{
+	u64 key = pool;			/* the pool itself stays in a register, where the verifier knows what it is */
+
+	return entries.lookup(&key);
+}
+
 /* The entry of this pool; 0 when the table is full, which is counted. */
 static u32 *entry_of(u64 pool)
 {
-	u64 key = pool;			/* the pool itself stays in a register, where the verifier knows what it is */
-	u32 *entry = entries.lookup(&key);
+	u32 *entry = known_entry(pool);
 
 	return entry ? entry : enter(pool);
 }

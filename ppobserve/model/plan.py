@@ -83,6 +83,11 @@ class Plan:
         """Is a refill seen as an allocation that finds the cache empty, because the kernel has it in there?"""
         return self.has("alloc") and not self.has("refill")
 
+    @property
+    def refill_by_exit(self) -> bool:
+        """Is a refill seen only where it ends? By trampoline that suffices; above lean, returns in it must be told."""
+        return self.rung is Rung.FENTRY and self.level is Level.LEAN
+
 
 def make_plan(
     features: Features, level: Level, *, forced: Rung | None = None, failed: Mapping[Rung, str] | None = None
@@ -181,7 +186,7 @@ def _fix(features: Features, rung: Rung) -> str:
 def _plan(features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> Plan:
     function = _function_hook(features, rung, because)
     hooks = [
-        *_refill_hooks(features, rung, function),
+        *_refill_hooks(features, level, rung, function),
         Hook("release", Rung.TRACEPOINT, features.release_tracepoint, TRACEPOINT_NS, "end of a pool"),
         *_return_hooks(features, level, rung, function),
     ]
@@ -206,7 +211,7 @@ def _costs(rung: Rung) -> tuple[int, int]:
     return (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
 
 
-def _refill_hooks(features: Features, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
+def _refill_hooks(features: Features, level: Level, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
     """Refill and slow path, or what stands for them."""
     if rung is Rung.TRACEPOINT:
         return (function("hold", STATE_HOLD, TRACEPOINT_NS, "page held"),)
@@ -214,7 +219,8 @@ def _refill_hooks(features: Features, rung: Rung, function: FunctionHook) -> tup
     inlined = features.refill_is_inlined
     slow_cost = leave if rung is Rung.FENTRY and not inlined else entry + leave
     slow = function("slow", features.slow_function, slow_cost, "slow refill")
-    return (slow,) if inlined else (function("refill", REFILL, entry + leave, "refill"), slow)
+    cost = leave if rung is Rung.FENTRY and level is Level.LEAN else entry + leave
+    return (slow,) if inlined else (function("refill", REFILL, cost, "refill"), slow)
 
 
 def _return_hooks(features: Features, level: Level, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:

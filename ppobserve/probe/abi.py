@@ -94,6 +94,7 @@ class Pool(ctypes.Structure):
         ("first_cache", U32),
         ("first_ring", U32),
         ("first_hold", U32),
+        ("ring_head", U32),
         ("netdev", ctypes.c_char * NAME_BYTES),
         ("driver", ctypes.c_char * NAME_BYTES),
         ("device", ctypes.c_char * NAME_BYTES),

@@ -168,6 +168,11 @@ def _around(name: str) -> Pieces:
     return lambda rung, symbol, plan: [_exit(name, rung, symbol), _entry(name, rung, symbol)]
 
 
+def _refill(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
+    """At level lean by trampoline, where it ends is enough."""
+    return [_exit("refill", rung, symbol)] if plan.refill_by_exit else _around("refill")(rung, symbol, plan)
+
+
 def _slow(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
     """An exit program by trampoline sees the pool; the entry is needed where it ends an inlined refill."""
     if rung is Rung.KPROBE or plan.inlined_refill:
@@ -192,7 +197,7 @@ def _tracepoint(function: str) -> Pieces:
 
 
 _PIECES: Mapping[str, Pieces] = {
-    "refill": _around("refill"),
+    "refill": _refill,
     "slow": _slow,
     "hold": _tracepoint("page_held"),
     "return": _tracepoint("page_returned"),

@@ -120,6 +120,8 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         values["MISMATCH_FROM_RING"] = 1
     if plan.rung is Rung.FENTRY:
         values["BY_TRAMPOLINE"] = 1
+    if plan.refill_by_exit:
+        values["REFILL_BY_EXIT"] = 1
     if plan.rung is not Rung.TRACEPOINT:
         values["FLUSH_ON_NID_UPDATE"] = 1
     return values

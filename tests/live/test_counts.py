@@ -12,7 +12,7 @@ from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import REFILL, Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
-from ppobserve.model.snapshot import PoolSample
+from ppobserve.model.snapshot import PoolSample, delta
 from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.attach import attach
 from ppobserve.probe.audit import IN_A_ROW
@@ -173,6 +173,33 @@ def same_as_the_kernel(sample: PoolSample, kernel: Mapping[str, int], device: st
             "recycled into ring": kernel["rx_pp_recycle_ring"],
         }
     assert ours == theirs, device
+
+
+def test_level_lean_counts_a_pool_that_was_in_use_before(
+    lab: VethLab, features: Features, require: Callable[..., None]
+) -> None:
+    """By trampoline it sees a refill's end alone, and works mismatches out from where the one before left the ring."""
+    require(not (refusal := features.refusals.get("fentry", "")), refusal, capability="fentry")
+    require(any(lab.kernel_counters().values()), "the kernel keeps no page_pool statistics", capability="stats")
+    lab.send(MEGABYTE, cpu=0)
+    with attach(features, Level.LEAN, forced=Rung.FENTRY) as attached:
+        source = Live(attached)
+        lab.send(MEGABYTE, cpu=1)  # first sight, from which on all is counted
+        before, kernel = source.read(), lab.kernel_counters()[lab.receiver.device]
+        for cpu in ROUNDS:
+            lab.send(MEGABYTE, cpu=cpu)
+        gained, now = delta(source.read(), before), lab.kernel_counters()[lab.receiver.device]
+    names = [f"rx_pp_alloc_{name}" for name in ("refill", "empty", "waive", "slow")]
+    assert refills(pool_of(gained, lab.receiver)) == tuple(now[name] - kernel[name] for name in names)
+    assert now["rx_pp_alloc_waive"] > kernel["rx_pp_alloc_waive"]
+
+
+def refills(sample: PoolSample) -> tuple[int, int, int, int]:
+    """Refills that gave pages, that found the ring empty, mismatches, slow refills."""
+    batches, misses = sample.counters["refill_batch_pages"], sample.counters["refill_misses"]
+    assert isinstance(batches, Histogram) and isinstance(misses, Mapping)
+    mismatches, slow = (total(sample.counters[name]) for name in ("numa_mismatch_pages", "slow_refills"))
+    return batches.filled, misses[("ring_empty",)], mismatches, slow
 
 
 def test_reasons_are_told_apart(observe: Observe, rung: Rung) -> None:

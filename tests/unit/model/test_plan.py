@@ -274,6 +274,14 @@ def test_refills_cost_less_by_fentry_than_by_kprobe() -> None:
         assert (cheap.name, cheap.cost_ns < dear.cost_ns) == (dear.name, True)
 
 
+def test_only_level_lean_by_trampoline_needs_no_entry_of_a_refill() -> None:
+    plans = [make_plan(KERNEL, level, forced=rung) for rung in (Rung.FENTRY, Rung.KPROBE) for level in Level]
+    assert [(plan.level, plan.rung) for plan in plans if plan.refill_by_exit] == [(Level.LEAN, Rung.FENTRY)]
+    costs = {(plan.level, plan.rung): plan.hooks[0].cost_ns for plan in plans}
+    assert costs[Level.LEAN, Rung.FENTRY] < costs[Level.STANDARD, Rung.FENTRY] == costs[Level.FULL, Rung.FENTRY]
+    assert costs[Level.LEAN, Rung.KPROBE] == costs[Level.STANDARD, Rung.KPROBE]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

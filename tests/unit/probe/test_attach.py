@@ -147,6 +147,14 @@ def test_exits_are_attached_before_entries(
     assert {kind for kind, _ in set(items) - attached} == {"raw_tracepoint", *TEARDOWN[rung]}
 
 
+def test_at_level_lean_a_trampoline_on_the_refills_exit_is_enough(loader: Callable[..., Loader]) -> None:
+    fake = loader()
+    for level in Level:
+        attach.attach(KERNEL, level, forced=Rung.FENTRY).close()
+    kinds = [[item["kind"] for item in asked["attach"] if item["event"] == REFILL] for asked in fake.requests]
+    assert kinds == [["fexit"], ["fexit", "fentry"], ["fexit", "fentry"]]
+
+
 TEARDOWN = {Rung.FENTRY: {"fentry"}, Rung.KPROBE: {"kprobe"}, Rung.TRACEPOINT: set[str]()}
 FUNCTIONS_OF_TEARDOWN = {
     Rung.FENTRY: {"kfunc__page_pool_destroy", "kfunc__page_pool_release_retry"},

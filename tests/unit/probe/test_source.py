@@ -172,6 +172,15 @@ def test_mismatches_are_seen_from_the_ring_only_where_returns_are_not_hooked() -
         assert ("MISMATCH_FROM_RING" in defined) is (level is Level.LEAN)
 
 
+def test_only_level_lean_by_trampoline_sees_a_refill_by_its_exit() -> None:
+    by_exit = [
+        (rung, level)
+        for rung, level in FILES
+        if "REFILL_BY_EXIT" in source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+    ]
+    assert by_exit == [(Rung.FENTRY, Level.LEAN)]
+
+
 def test_values_of_the_defines() -> None:
     defined = source.defines(KERNEL, plan(), source.tables(KERNEL))
     assert defined["PP_NID"] == KERNEL.offsets["PP_NID"]
