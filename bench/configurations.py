@@ -28,10 +28,10 @@ SET_BPF, ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_* of include/uapi/linux/p
 
 
 def names() -> list[str]:
-    """Every configuration."""
+    """Every configuration but nothing."""
     levels = [f"{level.value} {rung.value}" for rung in (Rung.FENTRY, Rung.KPROBE) for level in Level]
     peers = [f"bpftrace {script.stem}" for script in sorted(PEERS.glob("*.bt"))]
-    return [NOTHING, *(f"empty {way}" for way in _EMPTY), *levels, *peers]
+    return [*(f"empty {way}" for way in _EMPTY), *levels, *peers]
 
 
 @contextmanager

@@ -8,8 +8,10 @@ figures repeat to a thousandth. What they are not: time on silicon, which has ca
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
+import statistics
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
@@ -26,11 +28,11 @@ REGIMES = {
     "cache": "Straight back into the cache: datagrams over lo that generic XDP drops, in the CPU's system pool.",
     "ring": "Through the ring, one by one: live frames that are dropped at once. Little but the pool's own work.",
     "ring, redirected": "Through the ring, in bulks: live frames redirected into a veth pair and dropped there.",
-    "ring full": "Past a ring that has no room: TCP over veth.",
-    "mismatches": "NUMA mismatches: live frames of a task that is moved to the other node every millisecond.",
+    "ring full": "Past a ring that has no room: TCP over veth, in bursts that are read at once.",
+    "mismatches": "NUMA mismatches: TCP over veth, in bursts whose sender, and consumer, is on either node by turns.",
 }
-SHORT = ("--configurations", NOTHING, "standard fentry", "full fentry", "--regimes", "ring", "--repeats", "1")
-MINUTES = 25
+SHORT = ("--configurations", "standard fentry", "full fentry", "--regimes", "ring", "--repeats", "1")
+MINUTES = 45
 DISPATCH = {
     "lean fentry": "fexit",
     "standard fentry": "fentry + fexit",
@@ -38,6 +40,8 @@ DISPATCH = {
     "standard kprobe": "kprobe + kretprobe",
 }
 """A configuration to what its programs hang on at a refill."""
+TARGETS = {"lean": 0.5, "standard": 1.5, "full": 12.0}
+"""Level to the percent that it may add to a page through the ring."""
 
 
 @dataclass
@@ -45,8 +49,8 @@ class Found:
     """What the guest printed."""
 
     machine: str = ""
-    units: dict[tuple[str, str], float] = field(default_factory=dict)
-    """(configuration, regime) to instructions a unit of traffic."""
+    turns: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    """Regime to configurations in their order, nothing before and after each, and instructions a unit of traffic."""
     pages: dict[str, float] = field(default_factory=dict)
     """Regime to pages allocated a unit."""
     counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -57,17 +61,28 @@ class Found:
         counts = self.counts[regime]
         return float(sum(counts["allocs"].values()) / counts["refill_batch_pages"]["count"])
 
-    def a_page(self, configuration: str, regime: str) -> float:
-        """Instructions a page."""
-        return self.units[configuration, regime] / self.pages[regime]
+    def without(self, regime: str) -> float:
+        """Instructions a page with nothing attached, in the mean of all turns."""
+        return statistics.mean(self._nothing(regime)) / self.pages[regime]
+
+    def noise(self, regime: str) -> float:
+        """The most by which two turns with nothing attached that follow each other differ, in percent."""
+        turns = self._nothing(regime)
+        return 100 * max(abs(b / a - 1) for a, b in itertools.pairwise(turns))
 
     def added(self, configuration: str, regime: str) -> float:
-        """Instructions a page, above nothing attached."""
-        return self.a_page(configuration, regime) - self.a_page(NOTHING, regime)
+        """Instructions a page, above nothing attached, in the mean of the turns before and after."""
+        turns = self.turns[regime]
+        at = [name for name, _ in turns].index(configuration)
+        (_, before), (_, units), (_, after) = turns[at - 1 : at + 2]
+        return (units - (before + after) / 2) / self.pages[regime]
 
     def percent(self, configuration: str, regime: str) -> float:
         """The same, in percent of nothing attached."""
-        return 100 * self.added(configuration, regime) / self.a_page(NOTHING, regime)
+        return 100 * self.added(configuration, regime) / self.without(regime)
+
+    def _nothing(self, regime: str) -> list[float]:
+        return [units for name, units in self.turns[regime] if name == NOTHING]
 
 
 def main() -> None:
@@ -78,6 +93,7 @@ def main() -> None:
     for regime in found.pages:
         print(f"### {regime}\n\n{REGIMES[regime]} {what_it_is(found.counts[regime])}\n")
         table(["attached", "instructions a page", "added", "added, %"], rows(found, regime))
+        print(f"Two turns without anything attached differ by {found.noise(regime):.2f} % at most.\n")
     if not short:
         budget(found)
         state_claims(found)
@@ -106,7 +122,7 @@ def parsed(log: Path) -> Found:
             found.counts[said["regime"]] = said["counts"]
             found.pages[said["regime"]] = sum(said["counts"]["allocs"].values()) / said["units"]
         elif "per_unit" in said:
-            found.units[said["configuration"], said["regime"]] = said["per_unit"]
+            found.turns.setdefault(said["regime"], []).append((said["configuration"], said["per_unit"]))
     return found
 
 
@@ -125,38 +141,48 @@ def what_it_is(counts: Mapping[str, Any]) -> str:
 
 
 def rows(found: Found, regime: str) -> Iterable[list[str]]:
-    """A line a configuration that was measured."""
-    for name in names():
-        if (name, regime) not in found.units:
-            continue
-        added = [f"{found.added(name, regime):+.2f}", f"{found.percent(name, regime):+.2f}"]
-        yield [name, f"{found.a_page(name, regime):.2f}", *(added if name != NOTHING else ["", ""])]
+    """A line for nothing, and for each configuration that was measured."""
+    without = found.without(regime)
+    yield [NOTHING, f"{without:.2f}", "", ""]
+    for name, _ in found.turns[regime]:
+        if name != NOTHING:
+            added = found.added(name, regime)
+            yield [name, f"{without + added:.2f}", f"{added:+.2f}", f"{found.percent(name, regime):+.2f}"]
 
 
 def budget(found: Found) -> None:
     """Where the instructions of a refill go, and of a page at level full: how much of it is the kernel's dispatch."""
     pages = found.pages_a_refill("ring")
-    refill = {name: pages * found.added(name, "ring") for name in names()}
-    lines = [share(f"a refill, {name}", refill[name], refill[f"empty {empty}"]) for name, empty in DISPATCH.items()]
+    a_refill = {name: pages * found.added(name, "ring") for name in names()}
+    lines = [
+        share(found, f"a refill, {name}", a_refill[name], a_refill[f"empty {empty}"], pages)
+        for name, empty in DISPATCH.items()
+    ]
     every_page = found.added("full fentry", "ring") - found.added("standard fentry", "ring")
-    lines.append(share("each page, full fentry", every_page, refill["empty fentry"]))
+    lines.append(share(found, "each page, full fentry", every_page, a_refill["empty fentry"], 1))
     print(
         f"### Where they go\n\nOf a refill through the ring, whose {pages:.1f} pages take "
-        f"{pages * found.a_page(NOTHING, 'ring'):,.0f} instructions by themselves. Dispatch is what programs that do "
-        "nothing cost in the same places: the kernel's own price, which no program can go below.\n"
+        f"{pages * found.without('ring'):,.0f} instructions by themselves when they are dropped, and "
+        f"{pages * found.without('ring, redirected'):,.0f} when they are redirected. Dispatch is what programs that do "
+        "nothing cost in the same places: the kernel's own price, which no program can go below. Allowed is what the "
+        "target of the level leaves.\n"
     )
-    table(["", "dispatch", "our programs", "both"], lines)
+    table(["", "dispatch", "our programs", "both", "allowed, dropped", "allowed, redirected"], lines)
 
 
-def share(name: str, whole: float, dispatch: float) -> list[str]:
-    """A line of the budget."""
-    return [name, f"{dispatch:.0f}", f"{whole - dispatch:.0f}", f"{whole:.0f}"]
+def share(found: Found, name: str, whole: float, dispatch: float, pages: float) -> list[str]:
+    """A line of the budget, for so many pages."""
+    most = next((percent for level, percent in TARGETS.items() if name.endswith(f"{level} fentry")), None)
+    allowed = [
+        f"{pages * found.without(regime) * most / 100:.0f}" if most else "" for regime in ("ring", "ring, redirected")
+    ]
+    return [name, f"{dispatch:.0f}", f"{whole - dispatch:.0f}", f"{whole:.0f}", *allowed]
 
 
 def state_claims(found: Found) -> None:
     """What we promise of each regime."""
     for regime in ("ring", "ring, redirected"):
-        for level, most in (("lean", 0.5), ("standard", 1.5), ("full", 12.0)):
+        for level, most in TARGETS.items():
             added(found, f"{level} fentry", regime, most)
         ratio = found.added("standard fentry", regime) / found.added("bpftrace fexit", regime)
         claim(f"{regime}: standard's part of what bpftrace adds", ratio, "", script=__file__, at_most=0.25)

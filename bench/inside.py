@@ -1,7 +1,8 @@
 """What runs in the guest for bench/cost.py: traffic with and without each way to count it. One JSON document a line.
 
 Prints, for each regime, what it is by the counts of level full, and for each configuration and regime nanoseconds a
-unit of traffic, which are instructions.
+unit of traffic, which are instructions. Before and after each configuration the same is done with nothing attached: a
+kernel that has run for a while is not quite the one that it was.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import statistics
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from bench.claims import this_machine
-from bench.configurations import attached, names
+from bench.configurations import NOTHING, attached, names
 from bench.regimes import Regime, regimes, use_cpus
 from ppobserve.model.series import Counters, Histogram
 from ppobserve.model.snapshot import delta
@@ -36,14 +37,29 @@ def main() -> None:
     say(machine=this_machine())
     with ExitStack() as stack:
         chosen = [each for each in regimes(stack) if not asked.regimes or each.name in asked.regimes]
-        use_cpus(1)
-        for name in asked.configurations:
-            with attached(name) as source:
-                for regime in chosen:
-                    use_cpus(regime.cpus)
-                    if source and name == OBSERVER:
-                        say(regime=regime.name, **seen(regime, source))
-                    measure(name, regime, asked.repeats)
+        for cpus in (1, 2):
+            use_cpus(cpus)
+            go_through([regime for regime in chosen if regime.cpus == cpus], asked.configurations, asked.repeats)
+
+
+def go_through(chosen: Sequence[Regime], configurations: Iterable[str], repeats: int) -> None:
+    """Regimes that use as many CPUs, with each configuration."""
+    for regime in chosen:
+        regime.run(regime.large)
+    for name in by_turns(configurations if chosen else ()):
+        with attached(name) as source:
+            for regime in chosen:
+                if source and name == OBSERVER:
+                    say(regime=regime.name, **seen(regime, source))
+                measure(name, regime, repeats)
+
+
+def by_turns(configurations: Iterable[str]) -> Iterator[str]:
+    """Nothing, each of *configurations*, and nothing again after each."""
+    yield NOTHING
+    for name in configurations:
+        yield name
+        yield NOTHING
 
 
 def say(**facts: object) -> None:
@@ -51,12 +67,13 @@ def say(**facts: object) -> None:
 
 
 def measure(name: str, regime: Regime, repeats: int) -> None:
-    """The slope between a small and a large amount, which leaves beginning and end of the traffic out."""
+    """The slope between a small and a large amount, which leaves beginning and end of the traffic out.
+
+    Of each amount the least that it ever took: what else a kernel does now and then only adds.
+    """
     begin = time.time()
     regime.run(regime.small)
-    small, large = (
-        statistics.median(regime.run(units) for _ in range(repeats)) for units in (regime.small, regime.large)
-    )
+    small, large = (min(regime.run(units) for _ in range(repeats)) for units in (regime.small, regime.large))
     per_unit = (large - small) / (regime.large - regime.small)
     say(configuration=name, regime=regime.name, per_unit=per_unit, seconds=round(time.time() - begin, 1))
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,8 +26,13 @@ DATAGRAM = bytes(61_440)
 PORT = 9
 LO = 1
 SECOND_CPU = Path("/sys/devices/system/cpu/cpu1/online")
-MEGABYTE, WARM_UP = 1_000_003, 20
-MOVE_SECONDS, MOVING_BATCH = 0.001, 256
+BURST, WARM_UP = 1_000_003, 20
+"""Bytes that wait for their reader: some 700 pages, and a ring of veth takes 256."""
+STORM, STORMS = 100_003, 8
+"""Bytes a burst, and bursts from one node before the other has its turn."""
+SYSCTL = Path("/proc/sys/net")
+SETTINGS = {"ipv4/tcp_rmem": "4096 33554432 33554432", "core/skb_defer_max": "0"}
+"""A receive buffer that takes a burst, and no page that is given back by another CPU than its reader's."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,11 @@ def regimes(stack: ExitStack) -> list[Regime]:
     """All of them, set up until *stack* is closed."""
     stream = Stream(stack)
     return [
-        Regime("cache", 200, 1_000, lambda units: own(lambda: datagrams(units))),
+        Regime("cache", 200, 2_000, lambda units: own(lambda: datagrams(units))),
         Regime("ring", 100_000, 500_000, lambda units: own(lambda: dropped(units))),
         Regime("ring, redirected", 50_000, 250_000, lambda units: own(lambda: redirected(units))),
-        Regime("ring full", 2, 10, stream.spent),
-        Regime("mismatches", 100_000, 500_000, moving, cpus=2),
+        Regime("ring full", 5, 25, stream.bursts),
+        Regime("mismatches", 2, 8, stream.storms, cpus=2),
     ]
 
 
@@ -60,18 +63,6 @@ def own(work: Callable[[], object]) -> int:
     before = time.thread_time_ns()
     work()
     return time.thread_time_ns() - before
-
-
-@contextmanager
-def idler() -> Iterator[int]:
-    """The pid of a process that takes what CPU 0 has left."""
-    with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as process:
-        os.sched_setaffinity(process.pid, {0})
-        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
-        try:
-            yield process.pid
-        finally:
-            process.kill()
 
 
 def use_cpus(count: int) -> None:
@@ -114,9 +105,9 @@ def lo_that_drops() -> Iterator[None]:
 
 
 class Stream:
-    """TCP over veth: the reader returns pages from process context, more at once than the ring of 256 takes.
+    """TCP over veth, in bursts: a burst waits in the receiver's socket until all of it is there, and is read at once.
 
-    Several processes and softirqs have a part in it, so all of CPU 0 is counted but what nobody else wanted.
+    Sender and reader take turns, on one CPU or on two, and what the two processes have run is counted.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -124,43 +115,37 @@ class Stream:
 
     @cached_property
     def _lab(self) -> VethLab:
+        for name, value in SETTINGS.items():
+            (SYSCTL / name).write_text(value)
         lab = self._stack.enter_context(VethLab(receiver_cpu=0))
-        lab.send(WARM_UP * MEGABYTE, cpu=0)  # the windows grow first
+        lab.send(WARM_UP * BURST, cpu=0)  # the windows grow first
         return lab
 
-    def spent(self, megabytes: int) -> int:
-        """Nanoseconds for so many megabytes."""
+    def bursts(self, units: int) -> int:
+        """Nanoseconds of so many bursts that overflow the ring."""
+        return self._spent(BURST, [0] * units)
+
+    def storms(self, units: int) -> int:
+        """Nanoseconds of so many turns of either node."""
+        return self._spent(STORM, [cpu for cpu in (0, 1) for _ in range(STORMS)] * units)
+
+    def _spent(self, nbytes: int, cpus: Iterable[int]) -> int:
+        """Nanoseconds of a burst from each of *cpus* in turn; the reader is on CPU 0."""
         lab = self._lab
-        with idler() as pid:
-            before = busy(pid)
-            lab.send(megabytes * MEGABYTE, cpu=0)
-            return busy(pid) - before
+        threads = [lab.sender.pid, lab.receiver.pid, *softirq_threads()]
+        before = ran(threads)
+        for cpu in cpus:
+            lab.park(nbytes, cpu=cpu)
+            lab.read_parked(nbytes)
+        return ran(threads) - before
 
 
-def busy(idle: int) -> int:
-    """Nanoseconds that CPU 0 did not leave to the process *idle*."""
-    return time.monotonic_ns() - int(Path(f"/proc/{idle}/schedstat").read_text().split()[0])
+def softirq_threads() -> list[int]:
+    """The kernel's threads for softirqs that nobody's time is taken for."""
+    names = {int(path.parent.name): path.read_text() for path in Path("/proc").glob("[0-9]*/comm")}
+    return [pid for pid, name in names.items() if name.startswith("ksoftirqd/")]
 
 
-def moving(frames: int) -> int:
-    """One pool's frames, by a task that is moved to the other node every few milliseconds; what this task took."""
-    took: list[int] = []
-
-    def run() -> None:
-        took.append(own(lambda: run_frames(frames, per_pool=frames, batch=MOVING_BATCH)))
-
-    runner, cpu = threading.Thread(target=run), 0
-    runner.start()
-    while runner.is_alive():
-        cpu = 1 - cpu
-        if runner.native_id:
-            _move(runner.native_id, cpu)
-        runner.join(MOVE_SECONDS)
-    return took[0]
-
-
-def _move(thread: int, cpu: int) -> None:
-    try:
-        os.sched_setaffinity(thread, {cpu})
-    except OSError:
-        return  # it has ended
+def ran(pids: Iterable[int]) -> int:
+    """Nanoseconds that these have run so far, with the softirqs that met them."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)

@@ -21,11 +21,12 @@ COUNTS = {
 
 @pytest.fixture
 def found(tmp_path: Path) -> cost.Found:
-    """320 units, two pages each, at 600 instructions a unit; standard adds 3 %."""
+    """320 units, two pages each, at 600 instructions a unit before, and 612 after, what standard adds 18 to."""
     lines = [
         {"machine": "somewhere"},
         {"configuration": NOTHING, "regime": "ring", "per_unit": 600.0, "seconds": 1},
-        {"configuration": "standard fentry", "regime": "ring", "per_unit": 618.0, "seconds": 1},
+        {"configuration": "standard fentry", "regime": "ring", "per_unit": 624.0, "seconds": 1},
+        {"configuration": NOTHING, "regime": "ring", "per_unit": 612.0, "seconds": 1},
         {"regime": "ring", "units": 320, "counts": COUNTS},
     ]
     log = tmp_path / "log"
@@ -35,15 +36,16 @@ def found(tmp_path: Path) -> cost.Found:
 
 def test_costs_are_instructions_a_page(found: cost.Found) -> None:
     assert (found.machine, found.pages) == ("somewhere", {"ring": 2.0})
-    assert found.a_page(NOTHING, "ring") == 300
+    assert found.without("ring") == 303
     assert found.added("standard fentry", "ring") == pytest.approx(9)
-    assert found.percent("standard fentry", "ring") == pytest.approx(3)
+    assert found.percent("standard fentry", "ring") == pytest.approx(900 / 303)
+    assert found.noise("ring") == pytest.approx(2)
 
 
 def test_a_table_has_what_was_measured(found: cost.Found) -> None:
     assert list(cost.rows(found, "ring")) == [
-        [NOTHING, "300.00", "", ""],
-        ["standard fentry", "309.00", "+9.00", "+3.00"],
+        [NOTHING, "303.00", "", ""],
+        ["standard fentry", "312.00", "+9.00", "+2.97"],
     ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 import pytest
 
 from bench import run
@@ -37,6 +40,27 @@ def test_a_section_is_replaced_and_nothing_else() -> None:
     assert page == PAGE.replace("py -->\n<!-- end", "py -->\n\nnew \\1 section\n\n<!-- end")
     assert run.with_section(page, "frames", r"new \1 section") == page
     assert "old" not in run.with_section(page, "cost", "newer")
+
+
+README = "# Name\n\n<!-- bench/run.py -->\n<!-- end -->\n\nMore.\n"
+
+
+def measured(names: Iterable[str]) -> list[str]:
+    units = {name: "" if "part of" in name else "%" for name in names}
+    return [json.dumps({"claim": name, "value": 0.1234, "unit": unit}) for name, unit in units.items()]
+
+
+def test_what_a_buyer_asks_for_is_quoted_when_all_of_it_was_measured() -> None:
+    made = run.with_quotes(README, measured(run.QUOTES))
+    values = [line.split("|")[2].strip() for line in made.splitlines() if line.startswith("| ")]
+    assert values == ["measured", "0.12 %", "12 %", "0.12 %", "0.12 %"]
+    assert made.endswith("<!-- end -->\n\nMore.\n")
+    assert run.with_quotes(made, measured(run.QUOTES)) == made
+    assert run.with_quotes(made, measured(list(run.QUOTES)[1:])) == made
+
+
+def test_the_readme_has_a_place_for_the_quotes() -> None:
+    assert len(run.QUOTED.findall(run.README.read_text())) == 1
 
 
 def test_the_page_in_the_tree_has_a_section_for_each_script_that_can_be_run() -> None:
