@@ -3,7 +3,7 @@
     .venv/bin/python -m bench.run [SCRIPT...]
 
 A section stands between ``<!-- bench/SCRIPT.py -->`` and ``<!-- end -->``; what is outside is written by hand.
-README.md quotes four of the claims, when all of them were measured.
+README.md quotes four of the claims. A script that is not run leaves its section and its claims as they are.
 """
 
 from __future__ import annotations
@@ -37,18 +37,21 @@ def main() -> int:
     page = PAGE.read_text()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scripts", nargs="*", help=f"of {', '.join(scripts(page))} (default: all)")
-    claims: list[str] = []
-    for name in parser.parse_args().scripts or scripts(page):
-        printed = run(name)
-        section, lines = parted(printed)
-        page = with_section(page, name, section)
-        PAGE.write_text(page)
-        claims += lines
     CLAIMS.parent.mkdir(exist_ok=True)
-    CLAIMS.write_text("".join(f"{line}\n" for line in claims))
+    for name in parser.parse_args().scripts or scripts(page):
+        section, lines = parted(run(name))
+        PAGE.write_text(with_section(PAGE.read_text(), name, section))
+        CLAIMS.write_text("".join(f"{line}\n" for line in [*claims_of_others(name), *lines]))
+    claims = CLAIMS.read_text().splitlines()
     README.write_text(with_quotes(README.read_text(), claims))
     print("\n".join(claims))
     return 0
+
+
+def claims_of_others(name: str) -> list[str]:
+    """The lines that scripts other than *name* left in build/bench.jsonl."""
+    lines = CLAIMS.read_text().splitlines() if CLAIMS.exists() else []
+    return [line for line in lines if json.loads(line)["script"] != f"bench/{name}.py"]
 
 
 def scripts(page: str) -> list[str]:
@@ -77,7 +80,7 @@ def with_section(page: str, name: str, section: str) -> str:
 
 
 def with_quotes(readme: str, claims: Iterable[str]) -> str:
-    """*readme* with these claims in its table; as it was when one that it quotes is not among them."""
+    """*readme* with these claims in its table; as it was when one that it quotes was never measured."""
     values = {each["claim"]: each for each in map(json.loads, claims)}
     if not QUOTES.keys() <= values.keys():
         return readme

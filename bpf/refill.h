@@ -16,27 +16,19 @@ static u64 bucket_of(u64 pages)
 }
 
 #ifdef MISMATCH_FROM_RING
-/* A refill that takes all of a ring of 64 leaves its consumer where it stood; it has pages to show for it. */
-static u64 taken_from_ring(u64 pool, u64 from, u64 head, u64 pages)
-{
-	if (head > from)
-		return head - from;
-	return head == from && !pages ? 0 : head + HOOKED_U32(pool, PP_RING_SIZE) - from;
-}
-
 /*
- * A page that the ring gave and the batch lacks was on the wrong node: at most one a refill, since the kernel stops
- * there.
+ * A page that the ring gave and the batch lacks was on the wrong node: one a refill, since the kernel stops there. It
+ * leaves the ring's consumer one further than the batch does, however small the ring.
  */
 static void count_mismatch(struct slot *s, u64 pool, u64 from, u64 head, u64 pages)
 {
-	u64 taken = taken_from_ring(pool, from, head, pages), *cell;
+	u64 size = HOOKED_U32(pool, PP_RING_SIZE), *cell;
 
-	if (taken <= pages)
+	if (size < 2 || head != (from + pages + 1) % size)
 		return;
 	cell = mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool));
 	if (cell)
-		*cell += taken - pages;
+		*cell += 1;
 }
 #endif
 
@@ -58,6 +50,14 @@ static void count_refill(struct slot *s, u64 pool, u64 from, u64 head, bool hand
 }
 
 #ifdef REFILL_BY_EXIT
+/* The pool's entry, also where no slot was left. */
+static struct pool *pool_of(struct slot *s, u64 pool)
+{
+	u32 *entry = s ? &s->entry : known_entry(pool);
+
+	return entry ? pools.lookup(entry) : 0;
+}
+
 /*
  * Nobody but its refills takes from the ring of a pool in use, so the last one left the consumer where this one found
  * it. One that is first sight of a pool in use is not counted: what it changed is what the pool is known with.
@@ -73,16 +73,15 @@ static void end_refill(u64 pool, bool handed_out)
 		return;
 	c->first_sight = 0;
 	s = slot_of(c, pool);
-	p = s ? pools.lookup(&s->entry) : 0;
+	p = pool_of(s, pool);
 	if (!p)
-		return;
-	p->consumer_cpu = s->cpu;
-	if (c->first_sight && p->first_hold)
 		return;
 	from = p->ring_head;
 	head = HOOKED_U32(pool, PP_RING_CONSUMER_HEAD);
 	p->ring_head = head;
-	count_refill(s, pool, from, head, handed_out);
+	p->consumer_cpu = c->number;
+	if (s && !(c->first_sight && p->first_hold))
+		count_refill(s, pool, from, head, handed_out);
 }
 #else
 /* First sight of a pool is here at the latest: before this refill changes its ring, cache and count of releases. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_the_readme_has_a_place_for_the_quotes() -> None:
 def test_the_page_in_the_tree_has_a_section_for_each_script_that_can_be_run() -> None:
     for name in run.scripts(run.PAGE.read_text()):
         assert (run.TOP / "bench" / f"{name}.py").is_file()
+
+
+def test_what_other_scripts_claim_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [json.dumps({"claim": name, "script": f"bench/{name}.py"}) for name in ("cost", "frames")]
+    monkeypatch.setattr(run, "CLAIMS", tmp_path / "bench.jsonl")
+    assert run.claims_of_others("cost") == []
+    run.CLAIMS.write_text("\n".join(lines))
+    assert run.claims_of_others("cost") == lines[1:]
 
 
 def test_a_script_that_fails_is_an_error() -> None:
