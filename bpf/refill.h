@@ -22,8 +22,11 @@ static u64 bucket_of(u64 pages)
  */
 static void count_mismatch(struct slot *s, u64 pool, u64 from, u64 head, u64 pages)
 {
-	u64 size = HOOKED_U32(pool, PP_RING_SIZE), *cell;
+	u64 size, *cell;
 
+	if (head == from + pages)	/* as nearly always */
+		return;
+	size = HOOKED_U32(pool, PP_RING_SIZE);
 	if (size < 2 || head != (from + pages + 1) % size)
 		return;
 	cell = mismatch_cell(s, UNKNOWN_NODE, wanted_node(pool));
