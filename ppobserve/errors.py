@@ -7,6 +7,7 @@ PpobserveError
 └── HostError             this host, or the state that it is in, refuses           exit 1
     ├── NotObservable     no hook can be attached to this kernel
     ├── KernelFactError   a fact of the kernel could not be read
+    ├── BpfError          bpf(2) refused (kernel/bpf.py, with errno and the verifier's words)
     ├── LoaderError       the BCC child failed, crashed or hung
     ├── ReadError         attached counters could not be read
     ├── RemoteError       a daemon could not be asked, or its answer is none

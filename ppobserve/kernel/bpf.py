@@ -49,7 +49,9 @@ class BpfError(HostError, OSError):
 
 
 def bpf(command: int, attr: bytes, what: str) -> int:
-    """One bpf(2) call. *attr* is ``union bpf_attr`` from its start; the rest is zero. Returns the fd or 0."""
+    """One bpf(2) call. *attr* is ``union bpf_attr`` from its start; the rest is zero. Returns the fd or 0;
+    BpfError, which says *what* could not be done, when the kernel refuses.
+    """
     buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
     result = _libc.syscall(SYS_BPF, command, buffer, _ATTR_BYTES)
     if result < 0 and ctypes.get_errno() == errno.EPERM and command in (MAP_CREATE, PROG_LOAD) and _lift_limit():
@@ -91,7 +93,10 @@ def redirecting(ifindex: int) -> bytes:
 
 
 def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: int = 0, flags: int = 0) -> int:
-    """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program, *flags* are BPF_F_*."""
+    """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program, *flags* are BPF_F_*.
+
+    BpfError with the verifier's last words when the kernel refuses it.
+    """
     code_buffer = ctypes.create_string_buffer(code, len(code))
     log = ctypes.create_string_buffer(_LOG_BYTES)
     attr = struct.pack(
@@ -186,6 +191,7 @@ def test_run(
 
     Raw tracepoint programs take their arguments as *context*, up to twelve u64 (kernel commit 1b4d60ec162f, 5.10); XDP
     programs with ``TEST_XDP_LIVE_FRAMES`` send real frames from a page_pool (kernel commit b530e9e1063e, 5.18).
+    BpfError when the kernel refuses.
     """
     data_buffer, context_buffer = (
         ctypes.create_string_buffer(data, len(data) or 1),

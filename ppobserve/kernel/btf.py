@@ -179,7 +179,7 @@ def _type_starts(words: array[int]) -> array[int]:
 
 
 def load(path: Path = VMLINUX) -> Btf:
-    """The running kernel's BTF."""
+    """The running kernel's BTF; KernelFactError where it has none, hides it, or it is malformed."""
     try:
         return Btf(path.read_bytes())
     except FileNotFoundError:

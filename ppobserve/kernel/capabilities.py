@@ -27,7 +27,7 @@ class _Sets(ctypes.Structure):
 
 
 def effective(status: Path = STATUS) -> int:
-    """The thread's effective set, a bit each."""
+    """The thread's effective set, a bit each. HostError when its status does not tell."""
     for line in status.read_text().splitlines():
         if line.startswith("CapEff:"):
             return int(line.split()[1], 16)
@@ -38,6 +38,7 @@ def keep(names: Iterable[str]) -> None:
     """Give up every capability but these, and the right to get any by another program.
 
     Only the calling thread does; threads that it starts afterwards have what it has then. One that we lack is not got.
+    HostError when the kernel refuses.
     """
     kept = effective() & sum(1 << BITS[name] for name in names)
     sets = (_Sets * 2)(*(_Sets(word, word, 0) for word in (kept & 0xFFFFFFFF, kept >> 32)))

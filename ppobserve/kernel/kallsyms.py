@@ -15,9 +15,13 @@ Ranges = dict[str, tuple[int, int]]
 
 
 def look_up(functions: frozenset[str], listed: frozenset[str], path: Path = KALLSYMS) -> tuple[Ranges, dict[str, int]]:
-    """:func:`ranges` of *functions* and :func:`addresses` of *listed*, from one reading: the kernel takes 40 ms for it.
+    """Start and end of each of *functions* that is kernel text, and where each of *listed* is, function or variable.
 
-    The file is searched as one string: a table of all its 120,000 symbols would take ten times as long.
+    Compiler clones (``.cold``) are no functions. Addresses are 0 when the kernel hides them (kptr_restrict, or no
+    CAP_SYSLOG); a kernel without CONFIG_KALLSYMS lists nothing. KernelFactError when the file can't be read.
+
+    One reading, for which the kernel takes 40 ms, searched as one string: a table of all its 120,000 symbols would take
+    ten times as long.
     """
     text = _text(path)
     return _ranges(text, functions), _addresses(text, listed)
@@ -33,20 +37,6 @@ def _text(path: Path) -> bytes:
             f"cannot read {path}: {error.strerror}",
             fix="a service without ProtectKernelTunables=, which hides that file; a container that may read it",
         ) from None
-
-
-def ranges(wanted: frozenset[str], path: Path = KALLSYMS) -> Ranges:
-    """Start and end address of each of *wanted* that is kernel text, compiler clones (``.cold``) excluded.
-
-    Both are 0 when the kernel hides addresses (kptr_restrict, or no CAP_SYSLOG); a kernel without CONFIG_KALLSYMS lists
-    nothing.
-    """
-    return look_up(wanted, frozenset(), path)[0]
-
-
-def addresses(wanted: frozenset[str], path: Path = KALLSYMS) -> dict[str, int]:
-    """Where each of *wanted* is that the kernel itself lists, function or variable; 0 when it hides addresses."""
-    return look_up(frozenset(), wanted, path)[1]
 
 
 class Symbols:

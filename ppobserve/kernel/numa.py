@@ -20,7 +20,7 @@ def parse_list(text: str) -> list[int]:
 
 
 def possible_cpus(path: Path = CPUS) -> int:
-    """How many CPU numbers there can be: the highest possible CPU plus one."""
+    """How many CPU numbers there can be: the highest possible CPU plus one. KernelFactError without /sys."""
     try:
         return parse_list((path / "possible").read_text())[-1] + 1
     except OSError as error:
@@ -28,7 +28,7 @@ def possible_cpus(path: Path = CPUS) -> int:
 
 
 def online_cpus(path: Path = CPUS) -> list[int]:
-    """The numbers of the CPUs that run now."""
+    """The numbers of the CPUs that run now. KernelFactError without /sys."""
     try:
         return parse_list((path / "online").read_text())
     except OSError as error:

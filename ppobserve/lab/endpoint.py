@@ -53,7 +53,10 @@ class Endpoint:
             raise ip_refused(done.stderr)
 
     def attach(self, device: str) -> int:
-        """Attach XDP_PASS to *device* in native mode, which makes veth create a page_pool; returns its ifindex."""
+        """Attach XDP_PASS to *device* in native mode, which makes veth create a page_pool; returns its ifindex.
+
+        LabError when the kernel refuses.
+        """
         ifindex = socket.if_nametoindex(device)
         try:
             program = load_program(TYPE_XDP, returning(XDP_PASS), "ppobserve_lab")

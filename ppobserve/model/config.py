@@ -70,7 +70,7 @@ def _value(key: str, value: Any, source: str) -> Any:
 
 
 def check_series(value: Any, what: str) -> int:
-    """A number of series that one host may reasonably have."""
+    """A number of series that one host may reasonably have. ConfigError, which says *what*, for any other."""
     if type(value) is not int or not FEWEST_SERIES <= value <= MOST_SERIES:
         raise ConfigError(
             f"{what}: {value!r} is not a number from {FEWEST_SERIES} to {MOST_SERIES}",
@@ -81,7 +81,7 @@ def check_series(value: Any, what: str) -> int:
 
 
 def check_choice(choices: type[Enum], value: Any, what: str) -> Any:
-    """The member of an enum called *value*."""
+    """The member of an enum called *value*; ConfigError with the names there are, and the nearest."""
     names = [member.value for member in choices]
     if value not in names:
         close = difflib.get_close_matches(str(value), names, n=1)
@@ -90,7 +90,7 @@ def check_choice(choices: type[Enum], value: Any, what: str) -> Any:
 
 
 def check_budget(value: Any, what: str) -> float:
-    """The part of one CPU in ``0.5%``."""
+    """The part of one CPU in ``0.5%``, 0.005. ConfigError for what is no percentage of one CPU."""
     number = value.removesuffix("%").strip() if isinstance(value, str) and value.endswith("%") else ""
     if not re.fullmatch(r"\d{1,3}(\.\d+)?", number) or not 0 < float(number) <= 100:
         raise ConfigError(f"{what}: {value!r} is not a percentage of one CPU, above 0% and up to 100%", fix="0.5%")
@@ -98,7 +98,7 @@ def check_budget(value: Any, what: str) -> float:
 
 
 def check_listen(value: Any, what: str) -> str:
-    """An address and port such as ``127.0.0.1:10817``, ``[::]:10817`` or ``:10817`` (every address)."""
+    """An address and port such as ``127.0.0.1:10817``, ``[::]:10817`` or ``:10817`` (every address); ConfigError else."""
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     bare = host.startswith("[") == host.endswith("]") and (":" not in host or host.startswith("["))
     if not colon or not port.isdecimal() or int(port) > 65535 or not bare:

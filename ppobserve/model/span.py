@@ -73,7 +73,7 @@ class Span:
 
 
 def span_of(snapshots: Iterable[Snapshot]) -> Span:
-    """The span of at least one snapshot, in the order of their times. Only two of them are kept."""
+    """The span of snapshots in the order of their times, of which two are kept; ValueError when there is none."""
     building: _Building | None = None
     for snapshot in snapshots:
         if building is None:

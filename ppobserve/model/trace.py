@@ -29,14 +29,6 @@ class Kind(str, Enum):
 
 
 KINDS = tuple(Kind)
-MEANINGS: Mapping[Kind, str] = {
-    Kind.MISMATCH: "a refill met a page on the wrong node and gave it back",
-    Kind.SLOW: "the ring had nothing: pages came from the page allocator",
-    Kind.RETURN: "a page left its pool, and why; mismatches among them",
-    Kind.CREATE: "a new pool",
-    Kind.DESTROY: "a pool was destroyed, and, if pages were still out, its end",
-    Kind.UPDATE_NID: "the driver moved a pool to another node",
-}
 
 # The hooks of a plan that a kind needs; of several sets the first that the plan has. The reason of a return is what its
 # pool is going through, so that takes more hooks than the return itself, as far as the plan has them.

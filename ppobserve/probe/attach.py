@@ -96,6 +96,7 @@ def attach(
     """Attach the best plan; where its rung fails at the last moment, the next one, and ``log`` says so.
 
     *seconds* is the loader's limit, *tables* the sizes of the tables: both fit this machine when left out.
+    NotObservable when no rung holds, LoaderError when the loader itself fails.
     """
     return climb(
         features,
@@ -107,7 +108,10 @@ def attach(
 def climb(
     features: Features, choose: Callable[[Mapping[Rung, str]], Plan], hold: Callable[[Plan], Attached]
 ) -> Attached:
-    """Attach by *hold* what *choose* plans, given the rungs that failed and why: down the ladder until one holds."""
+    """Attach by *hold* what *choose* plans, given the rungs that failed and why: down the ladder until one holds.
+
+    NotObservable when none does, or we are not root.
+    """
     if not features.root:
         raise NotObservable("ppobserve needs root to attach BPF programs", fix="run it with sudo")
     failed: dict[Rung, str] = {}
@@ -235,7 +239,10 @@ def in_order(plan: Plan) -> list[Item]:
 
 
 def load(request: Mapping[str, Any], seconds: float) -> dict[str, int]:
-    """The descriptors, by name, that the loader child has for a request. Its refusal moves :func:`climb` on."""
+    """The descriptors, by name, that the loader child has for a request. Its refusal moves :func:`climb` on.
+
+    LoaderError when it crashed, hung, or not all of them arrived.
+    """
     reply, fds = child.ask(request, seconds)
     if "error" in reply:
         raise _error(reply)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel.kallsyms import Symbols, addresses, ranges
+from ppobserve.kernel.kallsyms import Symbols, look_up
 
 REFILL = "page_pool_refill_alloc_cache"
 LISTED = f"""\
@@ -27,7 +27,7 @@ ffffffffc0000100 t {REFILL}_tail\t[veth]
 
 def look(tmp_path: Path, *names: str, text: str = LISTED) -> dict[str, tuple[int, int]]:
     (tmp_path / "kallsyms").write_text(text)
-    return ranges(frozenset(names), tmp_path / "kallsyms")
+    return look_up(frozenset(names), frozenset(), tmp_path / "kallsyms")[0]
 
 
 def test_a_function_ends_where_the_next_address_begins(tmp_path: Path) -> None:
@@ -45,12 +45,12 @@ def test_clones_data_modules_and_parts_of_names_are_no_functions(tmp_path: Path,
 def test_variables_are_where_their_line_says(tmp_path: Path) -> None:
     (tmp_path / "kallsyms").write_text(LISTED)
     wanted = frozenset({"data", "last", "fixed_percpu_data", "in_a_module", "ata"})
-    assert addresses(wanted, tmp_path / "kallsyms") == {
+    assert look_up(frozenset(), wanted, tmp_path / "kallsyms")[1] == {
         "data": 0xFFFFFFFF81000500,
         "last": 0xFFFFFFFF81000600,
         "fixed_percpu_data": 0,
     }
-    assert addresses(wanted, tmp_path / "none") == {}
+    assert look_up(frozenset(), wanted, tmp_path / "none")[1] == {}
 
 
 def test_hidden_addresses_are_zeros(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_first_and_the_last_line_count_too(tmp_path: Path) -> None:
 
 
 def test_a_kernel_without_kallsyms_lists_nothing(tmp_path: Path) -> None:
-    assert ranges(frozenset({REFILL}), tmp_path / "kallsyms") == {}
+    assert look_up(frozenset({REFILL}), frozenset(), tmp_path / "kallsyms")[0] == {}
 
 
 def symbols(tmp_path: Path, text: str = LISTED) -> Symbols:
@@ -105,4 +105,4 @@ def test_where_addresses_are_hidden_they_stay_addresses(tmp_path: Path, text: st
 
 def test_a_file_that_is_kept_from_us_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(KernelFactError, match=f"cannot read {tmp_path}: Is a directory"):
-        ranges(frozenset({"page_pool_create"}), tmp_path)
+        look_up(frozenset({"page_pool_create"}), frozenset(), tmp_path)
