@@ -98,7 +98,7 @@ def check_budget(value: Any, what: str) -> float:
 
 
 def check_listen(value: Any, what: str) -> str:
-    """An address and port such as ``127.0.0.1:10817``, ``[::]:10817`` or ``:10817`` (every address); ConfigError else."""
+    """An address and port such as ``127.0.0.1:10817``, ``[::]:10817`` or ``:10817`` (all); ConfigError else."""
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     bare = host.startswith("[") == host.endswith("]") and (":" not in host or host.startswith("["))
     if not colon or not port.isdecimal() or int(port) > 65535 or not bare:
