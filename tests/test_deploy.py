@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.fleet import registry
+from bench.hosts import Host
 from bench.prometheus import ROOT, promtool
 from ppobserve.cli.serve import ATTACHING
 from ppobserve.model.config import Config, config_from
+from ppobserve.model.fold import Cardinality
+from ppobserve.source.fleet import Scope
 
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
@@ -25,6 +29,8 @@ MONITORS = {"base": 0, "podmonitor": 1, "servicemonitor": 1}
 KUBERNETES = "1.31"
 """Whose schema: older than what most run."""
 OPERATOR = "monitoring.coreos.com/v1"
+OWN_SERIES = 500
+"""Room for the series of a daemon that are of no pool."""
 
 
 def kustomized(overlay: str) -> list[dict[str, Any]]:
@@ -136,6 +142,18 @@ def test_the_monitors_find_the_pods() -> None:
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
 
 
+def test_the_job_of_the_pods_is_the_one_that_alerts_and_fleet_top_look_for() -> None:
+    """Without a jobLabel the operator calls it after the monitor and its namespace."""
+    groups = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
+    (down,) = (rule["expr"] for group in groups for rule in group["rules"] if rule["alert"] == "PpobserveDown")
+    (pattern,) = re.findall(r'job=~"([^"]*)"', down)
+    pod = of_kind(kustomized("podmonitor"), "DaemonSet")["spec"]["template"]["metadata"]["labels"]
+    service = of_kind(kustomized("servicemonitor"), "Service")["metadata"]["labels"]
+    for kind, labels in (("PodMonitor", pod), ("ServiceMonitor", service)):
+        job = labels[of_kind(kustomized(kind.lower()), kind)["spec"]["jobLabel"]]
+        assert re.fullmatch(pattern, job) and re.fullmatch(Scope.job, job)
+
+
 def test_the_pods_configuration_is_one() -> None:
     manifests = kustomized("base")
     config, daemons = of_kind(manifests, "ConfigMap"), of_kind(manifests, "DaemonSet")
@@ -181,13 +199,54 @@ def test_prometheus_takes_its_configuration() -> None:
     assert "FAILED" not in done.stdout and "2 rule files found" in done.stdout
 
 
-def test_an_instance_is_its_hosts_name() -> None:
+def example_job() -> dict[str, Any]:
+    """How prometheus.yml scrapes."""
     (job,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
-    (rule,) = job["relabel_configs"]
+    return dict(job)
+
+
+def instances(folder: Path, *targets: str) -> list[str]:
+    """What Prometheus calls targets by the rules of the example."""
+    job = {**example_job(), "static_configs": [{"targets": list(targets)}]}
+    job.pop("file_sd_configs")
+    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
+    done = promtool("check", "service-discovery", "--timeout=1s", folder / "prometheus.yml", job["job_name"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    named = {each["labels"]["__address__"]: each["labels"]["instance"] for each in json.loads(done.stdout)}
+    return [named[target] for target in targets]
+
+
+def test_an_instance_is_its_hosts_name(tmp_path: Path) -> None:
     listed = yaml.safe_load((DEPLOY / "prometheus/targets/example.yml").read_text())
     hosts = [target for group in listed for target in group["targets"]]
-    assert [re.fullmatch(rule["regex"], host)[1] for host in hosts] == ["db-17", "db-18", "web-3"]  # type: ignore[index]
+    assert instances(tmp_path, *hosts) == ["db-17", "db-18", "web-3"]
     assert {host.rpartition(":")[2] for host in hosts} == {str(Config().address[1])}
+    assert instances(tmp_path, "db-19:10817", "10ge-7.example.net:10817") == ["db-19", "10ge-7"]
+
+
+def test_a_host_that_has_an_address_only_keeps_it(tmp_path: Path) -> None:
+    addresses = ["10.0.0.5:10817", "10.0.0.6:10817", "[fd00::1]:10817", "[::ffff:10.0.0.5]:10817"]
+    assert instances(tmp_path, *addresses) == addresses
+
+
+def test_a_host_with_all_the_series_that_it_may_have_is_scraped() -> None:
+    """max_series bounds those of pools only; a host that passes the limit is not scraped at all."""
+    capped = 3_500
+    crowded = registry(Host("crowded", 6, 16), Cardinality.POOL, capped)
+    samples = sum(len(family.samples) for family in crowded.collect())
+    assert capped - 100 < samples < capped + OWN_SERIES
+    assert example_job()["sample_limit"] >= Config.max_series + OWN_SERIES
+    page = (ROOT / "docs/scale.md").read_text()
+    pairs = re.findall(r"max_series: (\d+).*?sample_limit: (\d+)", page, re.S)
+    assert len(pairs) == page.count("sample_limit:") == 1
+    assert all(int(limit) >= int(most) + OWN_SERIES for most, limit in pairs)
+
+
+def test_what_the_service_says_that_it_takes_was_measured() -> None:
+    (said,) = re.findall(r"^# Some (\d+) MiB for the daemon", (DEPLOY / "systemd/ppobserve.service").read_text(), re.M)
+    rows = re.findall(r"^\| (64|512) \| [\d.]+ \| ([\d.]+) \|", (ROOT / "docs/overhead.md").read_text(), re.M)
+    assert len(rows) == 2
+    assert all(abs(float(measured) - int(said)) < 0.25 * int(said) for _, measured in rows)
 
 
 def test_what_ansible_writes_is_a_configuration() -> None:
