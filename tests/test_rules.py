@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,14 @@ def test_the_rules_are_lawful() -> None:
 
 
 def test_every_alert_fires_stays_quiet_and_resolves() -> None:
-    result = promtool("test", "rules", *sorted(TESTS.glob("*.yml")))
+    result = promtool("test", "rules", *sorted(TESTS.glob("Ppobserve*.yml")))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert {path.stem for path in TESTS.glob("*.yml")} == set(ALERTS)
+    assert {path.stem for path in TESTS.glob("Ppobserve*.yml")} == set(ALERTS)
+
+
+def test_what_is_recorded_of_a_fleet_is_there_when_it_is_well() -> None:
+    result = promtool("test", "rules", TESTS / "recorded.yml")
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("alert", ALERTS)
@@ -115,3 +121,20 @@ def test_a_runbook_has_its_four_parts_and_three_commands(alert: str) -> None:
     commands = [line for line in block.splitlines() if line and not line.startswith("#")]
     assert len(commands) == 3, commands
     assert set(re.findall(r"\bppobserve (?!-)([a-z]+)\b", block)) <= set(COMMANDS)
+
+
+def test_a_runbooks_paths_are_those_that_the_package_installs() -> None:
+    installed = set(re.findall(r" debian/ppobserve(/etc/\S+)", (ROOT / "deploy/debian/rules").read_text()))
+    assert installed == {"/etc/ppobserve/ppobserve.yaml"}
+    pages = [*RUNBOOKS.glob("*.md"), *(ROOT / "docs/man").glob("*.md")]
+    named = {path for page in pages for path in re.findall(r"/etc/ppobserve[\w./-]*\w", page.read_text())}
+    assert named == installed
+
+
+def test_a_runbook_sorts_sockets_by_their_unread_bytes() -> None:
+    listed = subprocess.run(["ss", "-tuna"], capture_output=True, text=True, timeout=60, check=True).stdout
+    unread = str(listed.split().index("Recv-Q") + 1)
+    commands = [line for page in RUNBOOKS.glob("*.md") for line in page.read_text().splitlines() if "ss -tunap" in line]
+    assert len(commands) == 2
+    columns = {column for line in commands for column in re.findall(r"(?:sort -k|awk '\$)(\d)", line)}
+    assert columns == {unread}
