@@ -208,10 +208,12 @@ def self_families(seen: Seen) -> Iterator[Family]:
 
 
 def hook_families(plan: Plan, source: Watched) -> Iterator[Family]:
-    """The families about the hooks of the plan."""
+    """The families about the hooks of the plan. One that the source no longer has is not lost: a level was stepped down
+    since the read, and an alert would see that 0 for a quarter of an hour."""
     attached = source.hooks_attached()
-    hooks = [((hook.name, hook.rung.value, hook.symbol), int(attached.get(hook.name, False))) for hook in plan.hooks]
-    yield _self("hook_attached", hooks)
+    hooks = [hook for hook in plan.hooks if hook.name in attached]
+    values = [((hook.name, hook.rung.value, hook.symbol), int(attached[hook.name])) for hook in hooks]
+    yield _self("hook_attached", values)
     yield _self("hook_missed", [((name,), missed) for name, missed in source.hooks_missed().items()])
 
 

@@ -113,6 +113,14 @@ THROUGH_LIFE = [("begin", 0), ("begin", 2), ("count", 0, counted(7)), ("count", 
                 ("count", 0, counted(13)), ("count", 1, counted(17)), ("end", 0), ("end", 0)]  # fmt: skip
 
 
+def test_a_hook_that_a_step_down_gave_up_between_read_and_look_is_not_lost() -> None:
+    higher, lower = (replace(moment(), plan=plan(level)) for level in (Level.STANDARD, Level.LEAN))
+    left = {hook.name for hook in lower.plan.hooks}
+    assert left < {hook.name for hook in higher.plan.hooks}
+    shown = [each for each in collected(PoolCollector(Source(higher, lower))) if "hook_attached" in each.name]
+    assert {each.labels["hook"]: each.value for each in shown} == dict.fromkeys(left, 1.0)
+
+
 @given(histories)
 @example(THROUGH_LIFE)
 def test_with_a_series_a_pool_nothing_is_lost_and_nothing_counted_twice(history) -> None:
