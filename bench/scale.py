@@ -16,7 +16,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -24,7 +23,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.claims import claim, heading, options, table
+from bench.claims import claim, heading, options
+from bench.extrapolated import Measured, tables
 from bench.fleet import Fleet, registry
 from bench.hosts import Host
 from bench.prometheus import RULES, Service, programs, prometheus
@@ -35,29 +35,6 @@ NICS, QUEUES = 2, 16
 BLOCK = 7200
 """Seconds of a block, as Prometheus cuts them."""
 STEP = 15
-SIZES = (1_000, 10_000, 100_000)
-MANY = 5_000_000
-"""Series that one Prometheus of 32 GiB is given: docs/scale.md says why not more."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What hosts of one cardinality took."""
-
-    cardinality: Cardinality
-    hosts: int
-    series: float
-    """Of a host; five that Prometheus adds to each are among them."""
-    samples: float
-    """A second."""
-    kib: float
-    """Of memory, a series."""
-    rules: float
-    """CPU seconds that one evaluation of recording.yml takes."""
-    recorded: float
-    """Series that recording.yml made, a host."""
-    bytes: float
-    """On disk, a sample."""
 
 
 class Crowd(Fleet):
@@ -133,7 +110,7 @@ def measure(cardinality: Cardinality, hosts: int, interval: int, seconds: float,
         finally:
             crowd.stop()
         size = bytes_a_sample(folder, cardinality, block)
-    return _measured(cardinality, hosts, first, last, empty, rules, recorded, size)
+    return _measured(cardinality, hosts, first, last, empty, rules, recorded, size, interval)
 
 
 def _measured(
@@ -145,6 +122,7 @@ def _measured(
     rules: float,
     recorded: float,
     size: float,
+    interval: int,
 ) -> Measured:
     gone = last["now"] - first["now"]
     series = last["prometheus_tsdb_head_series"] - recorded
@@ -159,6 +137,7 @@ def _measured(
         rules,
         recorded / hosts,
         size,
+        interval,
     )
 
 
@@ -228,42 +207,6 @@ def _history(cardinality: Cardinality, begin: int, seconds: int) -> Iterator[str
             for sample in family.samples:
                 labels = ",".join(f'{key}="{value}"' for key, value in {**sample.labels, "instance": "host"}.items())
                 yield f"{sample.name}{{{labels}}} {sample.value} {begin + step}\n"
-
-
-def tables(measured: list[Measured]) -> None:
-    """What was measured, and what it comes to for more hosts."""
-    columns = ("cardinality", "series a host", "recorded series a host", "samples/s",
-               "KiB a series", "bytes a sample", "recording rules, CPU s")  # fmt: skip
-    table(columns, [(each.cardinality.value, f"{each.series:.0f}", f"{each.recorded:.0f}", f"{each.samples:,.0f}",
-                     f"{each.kib:.1f}", f"{each.bytes:.2f}", f"{each.rules:.2f}")
-                    for each in measured])  # fmt: skip
-    print("For more hosts, by multiplication; scraped every 30 s, rules every minute, kept for 15 days:\n")
-    columns = (
-        "hosts",
-        "cardinality",
-        "series",
-        "samples/s",
-        "memory",
-        "disk",
-        "recording rules, CPU s",
-        "shards of 5 M",
-    )
-    table(columns, [_extrapolated(each, hosts) for hosts in SIZES for each in measured])
-
-
-def _extrapolated(each: Measured, hosts: int) -> tuple[str, ...]:
-    series = (each.series + each.recorded) * hosts
-    samples = each.series * hosts / 30 + each.recorded * hosts / 60
-    return (
-        f"{hosts:,}",
-        each.cardinality.value,
-        f"{series / 1e6:.2f} M",
-        f"{samples:,.0f}",
-        f"{series * each.kib / 2**20:.1f} GiB",
-        f"{samples * each.bytes * 15 * 86400 / 2**30:,.0f} GiB",
-        f"{each.rules * hosts / each.hosts:.1f}",
-        str(int(-(-series // MANY))),
-    )
 
 
 def main() -> None:
