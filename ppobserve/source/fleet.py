@@ -49,6 +49,8 @@ class Fleet:
     _ended: Counters = field(default_factory=dict)
     _at: float = 0.0
     _devices: dict[tuple[str, ...], int] = field(default_factory=dict)
+    _named: list[str] = field(default_factory=list)
+    """The worst hosts that a note has named."""
 
     def interval(self) -> Interval:
         """What the worst hosts do now. PrometheusError when that can't be told."""
@@ -132,7 +134,17 @@ class Fleet:
             for each in self.prometheus.ask(query):
                 pool = self._rated_pool(rated, each.labels, names)
                 _put(pool, metric, tuple(each.labels.get(label, "") for label in labels), each.value)
+        if not rated:
+            self._name(instances)
         return [each for each in rated.values() if each.pool.id != ENDED_ID or each.is_busy]
+
+    def _name(self, instances: list[str]) -> None:
+        """Say who is the worst, where only recorded series are kept; once, until it is others."""
+        if instances != self._named:
+            listed = ", ".join(instances)
+            self.notes.append(f"{self.prometheus.url} has none of the pools of the worst hosts ({listed}): "
+                              "ask the Prometheus that scrapes them")  # fmt: skip
+        self._named = instances
 
     def _rated_pool(
         self, rated: dict[tuple[str, ...], Rated], labels: Mapping[str, str], names: Mapping[str, str]

@@ -168,6 +168,22 @@ def test_a_fleet_of_mixed_versions_is_said_to_be_one(serve) -> None:
     assert (interval.new.plan.level, interval.new.plan.rung) == (Level.FULL, Rung.FENTRY)
 
 
+def test_where_only_recorded_series_are_kept_the_worst_hosts_are_named_once(serve) -> None:
+    """As in docs/scale.md: remote write of ``instance:`` series to Mimir."""
+
+    def answer(query: str) -> tuple[int, bytes]:
+        return two_hosts(query) if "instance:" in query or "build_info" in query else vector()
+
+    url = serve(answer).url
+    fleet = Fleet(Prometheus(url))
+    assert (fleet.interval().rows, fleet.hosts) == ((), 7)
+    assert fleet.notes == [
+        f"{url} has none of the pools of the worst hosts ({A}, {B}): ask the Prometheus that scrapes them"
+    ]
+    fleet.interval()
+    assert len(fleet.notes) == 1
+
+
 def asking(url: str, seconds: float = 10.0) -> str:
     with pytest.raises(PrometheusError) as caught:
         Fleet(Prometheus(url, seconds)).interval()
