@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grafana_foundation_sdk.builders import bargauge, heatmap, prometheus, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, heatmap, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.builders.common import (
     ReduceDataOptions,
     StackingConfig,
@@ -175,8 +175,3 @@ def bars() -> bargauge.Panel:
 def a_table() -> table.Panel:
     """A row a series."""
     return table.Panel().show_header(True).cell_height(common.TableCellHeight.SM)
-
-
-def timeline() -> statetimeline.Panel:
-    """States over time, a row a series."""
-    return statetimeline.Panel().show_value(common.VisibilityMode.NEVER).merge_values(True)

@@ -115,6 +115,21 @@ def target_counter_aggregation(dashboard: Dashboard) -> Complaints:
                 yield f"{panel['title']}: {counter[0]} without a rate"
 
 
+AGGREGATED = re.compile(r"(?:sum|count|min|max|avg)(?: by \(([^)]*)\) )?\(")
+
+
+def target_bounded(dashboard: Dashboard) -> Complaints:
+    """A line for each of ten thousand hosts is too many. The dashboard of a host opens with one."""
+    if dashboard["uid"] == "ppobserve-host":
+        return
+    for panel in panels(dashboard):
+        for target in panel.get("targets", []):
+            grouped = AGGREGATED.match(target["expr"])
+            by = grouped[1] or "" if grouped else target["expr"]
+            if target.get("range") and "instance" in by and not re.match(r"(?:top|bottom)k\(", target["expr"]):
+                yield f"{panel['title']}: a line for every host"
+
+
 def uneditable(dashboard: Dashboard) -> Complaints:
     if dashboard.get("editable") is not False:
         yield "can be edited, and the change lost"
@@ -150,6 +165,7 @@ RULES: tuple[Callable[[Dashboard], Complaints], ...] = (
     target_selects,
     target_rate_interval,
     target_counter_aggregation,
+    target_bounded,
     uneditable,
     linked,
     laid_out,
@@ -178,6 +194,10 @@ BROKEN: dict[Callable[[Dashboard], Complaints], Callable[[Dashboard], Any]] = {
     target_selects: lambda d: first_query(d).update(expr="sum(ppobserve_pools_tracked)"),
     target_rate_interval: lambda d: first_query(d).update(expr="rate(x_total{}[5m])"),
     target_counter_aggregation: lambda d: first_query(d).update(expr='sum(ppobserve_pages_held_total{job=~"$job"})'),
+    target_bounded: lambda d: (
+        d.update(uid="ppobserve-fleet"),
+        first_query(d).update(expr='up{instance=~"$instance"}'),
+    ),
     uneditable: lambda d: d.update(editable=True),
     linked: lambda d: d["links"][0].update(tags=[]),
     laid_out: lambda d: next(panels(d))["gridPos"].update(w=24),

@@ -24,10 +24,12 @@ def filled_in(text: str) -> str:
 def asked(watch: Watch, target: dict[str, Any]) -> dict[str, Any]:
     """What Prometheus answers to a query as Grafana would put it: now, or over the last seconds."""
     query = filled_in(target["expr"])
-    if target.get("range"):
-        now = time.time()
-        return watch.prometheus.get("/api/v1/query_range", query=query, start=f"{now - 15}", end=f"{now}", step="1")
-    return watch.prometheus.get("/api/v1/query", query=query)
+    return in_range(watch, query) if target.get("range") else watch.prometheus.get("/api/v1/query", query=query)
+
+
+def in_range(watch: Watch, query: str) -> dict[str, Any]:
+    now = time.time()
+    return watch.prometheus.get("/api/v1/query_range", query=query, start=f"{now - 15}", end=f"{now}", step="1")
 
 
 def numbers(answer: dict[str, Any]) -> list[float]:
@@ -47,6 +49,24 @@ def test_no_panel_is_empty(name: str, watch: Watch) -> None:
         if not eventually(lambda target=target: numbers(asked(watch, target)), 20)
     ]
     assert empty == []
+
+
+def without_zero(target: dict[str, Any]) -> dict[str, Any]:
+    """The query without what answers where there is nothing: a wrong name would not be noticed."""
+    return {**target, "expr": target["expr"].removesuffix(" or vector(0)")}
+
+
+def has_data(watch: Watch, panel: dict[str, Any]) -> bool:
+    return any(numbers(asked(watch, without_zero(target))) for target in panel["targets"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_panel_has_nothing_but_a_zero_that_is_always_there(name: str, watch: Watch) -> None:
+    """The hosts that are watched have every fault, so there is something to count."""
+    shown = list(panels(DASHBOARDS[name]))
+    assert [panel["title"] for panel in shown if not eventually(lambda panel=panel: has_data(watch, panel), 20)] == []
+    queries = [target for panel in shown for target in panel["targets"]]
+    assert not any("vector(" in without_zero(target)["expr"] for target in queries)
 
 
 @pytest.mark.parametrize("name", NAMES)
