@@ -138,3 +138,11 @@ def test_a_runbook_sorts_sockets_by_their_unread_bytes() -> None:
     assert len(commands) == 2
     columns = {column for line in commands for column in re.findall(r"(?:sort -k|awk '\$)(\d)", line)}
     assert columns == {unread}
+
+
+def test_a_runbook_names_settings_of_irqbalance_that_it_has() -> None:
+    """Of irqbalance(1), and of the file that Debian's and Fedora's units read. None of them is for interrupts."""
+    known = {"ONESHOT", "DEBUG", "BANNED_CPUS", "BANNED_CPULIST", "ARGS"}
+    named = {name for page in RUNBOOKS.glob("*.md") for name in re.findall(r"IRQBALANCE_(\w+)", page.read_text())}
+    assert named <= known
+    assert "--banirq=" in (RUNBOOKS / "PpobserveNumaMismatch.md").read_text()
