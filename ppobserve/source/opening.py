@@ -19,6 +19,9 @@ DAEMONS = ("http://127.0.0.1:10817", "http://[::1]:10817")
 _PATIENCE = 1.0
 """Seconds that it may take; it is asked before anything else is done."""
 
+_MANY = 3
+"""Sentences about what is wrong with a recording."""
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -47,9 +50,20 @@ def open_source(text: str, opening: Opening | None = None, say: Callable[[str], 
         from ppobserve.source.remote import Remote
 
         return Remote(text)
+    return _recording(Path(text), say)
+
+
+def _recording(path: Path, say: Callable[[str], None]) -> Source:
+    """What is left out of it is said, the worst first; ``report`` lists it all."""
     from ppobserve.source.recorded import open_recording
 
-    return open_recording(Path(text))
+    recorded = open_recording(path)
+    problems = recorded.problems
+    for each in problems[:_MANY]:
+        say(each)
+    if len(problems) > _MANY:
+        say(f"and {len(problems) - _MANY} more oddities: ppobserve report {path} -o FILE.html  lists them")
+    return recorded
 
 
 def _live(opening: Opening, say: Callable[[str], None]) -> Source:

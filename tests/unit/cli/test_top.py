@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,19 +20,27 @@ from ppobserve.model.document import from_document
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import Opening
+from ppobserve.source.recorder import Recorder
 from ppobserve.ui.screen.app import TopApp
 from ppobserve.ui.view import View
 from tests.unit.export.samples import Source, moment
 from tests.unit.ui.recorded import RECORDING, recorded
 
 Capture = pytest.CaptureFixture[str]
+GAPS = (
+    "ppobserve: at 1:54: nothing was recorded for 16 s\n"
+    "ppobserve: at 2:10: nothing was recorded for 21 s\n"
+    "ppobserve: at 3:03: nothing was recorded for 15 s\n"
+    f"ppobserve: and 4 more oddities: ppobserve report {RECORDING} -o FILE.html  lists them\n"
+)
+"""What is said of the recording: its guest was busy."""
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/snapshot.json").read_text())
 
 
 def shown(capsys: Capture, *words: str, recording: bool = True) -> list[str]:
     assert main(["top", *(["--from", str(RECORDING)] if recording else []), *words]) == 0
     said = capsys.readouterr()
-    assert said.err == ""
+    assert said.err == (GAPS if recording else "")
     return said.out.splitlines()
 
 
@@ -160,7 +170,7 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     for command in ("1 | head -n 1", "1 --json | head -n 1", "1 -T | head -c 1"):
         done = run(command)
-        assert (done.returncode, done.stderr) == (0, ""), command
+        assert (done.returncode, done.stderr) == (0, GAPS), command
         assert len(done.stdout.splitlines()) == 1
 
 
@@ -171,7 +181,7 @@ def test_text_and_the_daemon_do_not_import_what_draws_the_screen() -> None:
         "sys.exit(sorted(name for name in sys.modules if name.split('.')[0] in ('textual', 'rich')) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, GAPS)
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *words: str, not_a: str = "", term: str = "xterm") -> list[TopApp]:
@@ -218,4 +228,34 @@ def test_without_textual_one_sentence_and_the_text(capsys: Capture, monkeypatch:
     assert on_a_terminal(monkeypatch, "300") == []
     said = capsys.readouterr()
     assert said.out.startswith("ppobserve: level full, by fentry\nPOOL ")
-    assert said.err == "ppobserve: the screen needs Textual (pip install 'ppobserve[top]'); this is the plain text\n"
+    assert said.err == "ppobserve: the screen needs Textual (pip install 'ppobserve[top]'); this is the plain text\n" + GAPS
+
+
+@pytest.mark.parametrize("command", [["top", "--once"], ["pools"]])
+@pytest.mark.parametrize(
+    ("name", "torn"), [("a.jsonl", "the file ends in it"), ("a.jsonl.gz", "the gzip member has no end")]
+)
+def test_what_is_left_out_of_a_recording_is_said(
+    command: list[str], name: str, torn: str, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / name
+    with closing(Recorder(path)) as writing:
+        for second in range(4):
+            writing.write(replace(moment(), time=1e9 + second))
+    os.truncate(path, path.stat().st_size - 60)
+    assert main([*command, "--from", str(path)]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"ppobserve: {path}: line 4 cut off: {torn}\n"
+    assert "eth0" in said.out
+
+
+def test_of_a_recording_with_many_oddities_a_few_are_said(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.jsonl"
+    with closing(Recorder(path)) as writing:
+        for hours in range(9):
+            for second in (0, 1, 2):
+                writing.write(replace(moment(), time=1e9 + 3600 * hours + second))
+    assert main(["top", "--once", "--from", str(path)]) == 0
+    *few, last = capsys.readouterr().err.splitlines()
+    assert [each.endswith("nothing was recorded for 3598 s") for each in few] == [True] * 3
+    assert last == f"ppobserve: and 5 more oddities: ppobserve report {path} -o FILE.html  lists them"
