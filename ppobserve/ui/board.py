@@ -32,6 +32,7 @@ class Board:
         self.interval = between(first, first)
         self.history = History()
         self._looked: tuple[Interval, View, tuple[Row, ...]] = (self.interval, View(), self.interval.rows)
+        self._members: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
         self.noted = ""
         """What was odd about the last snapshot; empty when nothing was."""
 
@@ -60,13 +61,20 @@ class Board:
         return self._looked[2]
 
     def opened(self, key: tuple[str, ...], view: View) -> Opened | None:
-        """What there is to tell about a row; None when it is gone."""
-        row = next((row for row in self.rows(view) if row.key == key), None)
+        """What there is to tell about a row; None when it is gone, not when the view leaves it out at the moment."""
+        row = next((row for row in self.rows(view) if row.key == key), None) or self._left_out(key, view)
         if not row:
             return None
+        self._members = {key: row.members}
         members = row.members or (key,)
         now, gained = (_added_up(each, members, view) for each in (self.interval.new, self.interval.gained))
         return Opened(row, now, gained, self.interval.seconds, _nodes(self.interval.new))
+
+    def _left_out(self, key: tuple[str, ...], view: View) -> Row | None:
+        """A row that does not fit the view now; a group of the pools that it had when it last did."""
+        found = group_rows(self.interval, self._members.get(key) or (key,), view.grouping)
+        row = next((row for row in found if row.key == key), None)
+        return replace(row, members=()) if row and view.grouping is Grouping.POOL else row
 
     def total(self, view: View) -> Opened | None:
         """All pools of a view, added up; None where there are none."""

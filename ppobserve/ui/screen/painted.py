@@ -139,10 +139,12 @@ class Painted(App[None]):
     def _paint_pool(self) -> None:
         row = self.query_one(PoolTable).row
         key = self.opened or (row.key if row and self.size.width >= BESIDE else None)
-        if key:
-            opened, time = self.board.opened(key, self.view), self.board.interval.new.time
-            room = self.size.width - 3 if self.opened else SIDE - 4
-            self.query_one(PoolPage).show(opened, self.board.history, room, self.size.height - 4, time)
+        if not key:
+            self.query_one(PoolPage).nothing()
+            return
+        opened, time = self.board.opened(key, self.view), self.board.interval.new.time
+        room = self.size.width - 3 if self.opened else SIDE - 4
+        self.query_one(PoolPage).show(opened, self.board.history, room, self.size.height - 4, time)
 
     def _paint_note(self) -> None:
         note = self.failure and f"{self.failure}; shown is {clock(self.board.interval.new.time)}"

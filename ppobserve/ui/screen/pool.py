@@ -13,6 +13,8 @@ from ppobserve.ui.paint import Line, Tone, line
 from ppobserve.ui.panels import page
 from ppobserve.ui.screen.theme import content
 
+NOTHING = "a pool of the table is shown here, and there is none"
+
 
 class PoolPage(VerticalScroll, can_focus=True):
     """Shows a pool. When the pool is gone, what was last known of it stays."""
@@ -35,3 +37,8 @@ class PoolPage(VerticalScroll, can_focus=True):
         elif self._last:
             gone = [line((f"it is gone; this was at {clock(self._seen)}", Tone.NOTE)), []]
         self._text.update(content([*gone, *self._last], self.app.no_color))
+
+    def nothing(self) -> None:
+        """There is no pool to look at."""
+        self._last = []
+        self._text.update(content([line((NOTHING, Tone.DIM))], self.app.no_color))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,29 @@ def test_a_pool_that_ends_while_it_is_open_is_gone() -> None:
     board.take(recorded()[96])
     assert board.opened(("6",), USUAL) is None
     assert any(row.pool.id == "ended" for row in board.rows(USUAL))
+
+
+@pytest.mark.parametrize("changes", [{"filter": "mismatches>0"}, {"zombies": True}, {"limit": 1}])
+def test_a_pool_that_the_view_leaves_out_is_not_gone(changes: dict[str, Any]) -> None:
+    board, view = watched(90), View(**changes)
+    shown = {row.key for row in board.rows(view)}
+    (quiet, *_) = (row for row in board.rows(USUAL) if row.key not in shown)
+    opened = board.opened(quiet.key, view)
+    assert opened and opened.row == quiet
+
+
+def test_a_group_that_the_view_leaves_out_keeps_its_pools() -> None:
+    """The filter lets only some of a node's pools in, and then none."""
+    board, view = watched(90), View(filter="mismatches>0", grouping=Grouping.NODE)
+    (row,) = board.rows(view)
+    opened = board.opened(row.key, view)
+    assert opened and opened.row == row
+    still = replace(board.interval.new, time=board.interval.new.time + 1)
+    assert board.take(still) and board.rows(view) == ()
+    opened = board.opened(row.key, view)
+    assert opened and (opened.row.members, opened.row.mismatches) == (row.members, 0)
+    assert board.take(replace(still, time=still.time + 1, pools=()))
+    assert board.opened(row.key, view) is None
 
 
 def test_a_group_is_opened_as_the_sum_of_its_pools() -> None:

@@ -296,6 +296,32 @@ def test_a_pool_that_dies_while_it_is_open_stays_as_it_was(drive: Drive) -> None
     drive(steps, first=90, count=6)
 
 
+def test_a_pool_that_no_longer_fits_the_filter_is_not_gone(drive: Drive) -> None:
+    async def steps(on: Driven) -> None:
+        await on.press("slash", *"mismatches>0", "enter", "enter")
+        assert "pool 7  ppv1" in on.text()
+        last = on.app.board.interval.new
+        on.source.left = [replace(last, time=last.time + 1)]
+        await on.read()
+        assert "pool 7  ppv1" in on.text() and "it is gone" not in on.text()
+        await on.press("escape")
+        assert "no pool fits" in on.text()
+
+    drive(steps)
+
+
+def test_beside_a_table_without_rows_there_is_no_pool(drive: Drive) -> None:
+    async def steps(on: Driven) -> None:
+        assert "pool 7  ppv1" in on.text()
+        await on.press("slash", *"netdev=nothing", "enter")
+        assert "pool 7" not in on.text() and "returned because" not in on.text()
+        assert "there is none" in on.text()
+        await on.press("escape")
+        assert "pool 7  ppv1" in on.text()
+
+    drive(steps, size=(200, 60))
+
+
 def test_a_host_without_pools(drive: Drive) -> None:
     empty = replace(recorded()[0], pools=())
 
