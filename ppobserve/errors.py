@@ -11,6 +11,7 @@ PpobserveError
     ├── LoaderError       the BCC child failed, crashed or hung
     ├── ReadError         attached counters could not be read
     ├── RemoteError       a daemon could not be asked, or its answer is none
+    │   └── NobodyThere   nothing listens on that address
     ├── PrometheusError   Prometheus could not be asked, refused a query, or knows nothing of us
     ├── ListenError       the daemon's address could not be taken
     └── LabError          traffic could not be made
@@ -68,6 +69,10 @@ class ReadError(HostError):
 
 class RemoteError(HostError):
     """The daemon that was asked is down, slow, of another version, or no ppobserve."""
+
+
+class NobodyThere(RemoteError):
+    """Nothing listens on the address, or this host has no such address: there is no daemon."""
 
 
 class PrometheusError(HostError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppobserve.errors import HostError
+from ppobserve.errors import HostError, NobodyThere
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.base import Source
 
@@ -67,7 +67,7 @@ def _recording(path: Path, say: Callable[[str], None]) -> Source:
 
 
 def _live(opening: Opening, say: Callable[[str], None]) -> Source:
-    if not opening.is_particular and (daemon := local_daemon()):
+    if not opening.is_particular and (daemon := local_daemon(say)):
         url, source = daemon
         say(f"reading the daemon at {url}; --level and --rung attach anew")
         return source
@@ -79,15 +79,23 @@ def _live(opening: Opening, say: Callable[[str], None]) -> Source:
     return live
 
 
-def local_daemon() -> tuple[str, Source] | None:
-    """The daemon of this very host, if one answers: not that of another at the end of a forwarded port."""
+def local_daemon(say: Callable[[str], None] = lambda _: None) -> tuple[str, Source] | None:
+    """The daemon of this very host, if one answers: not that of another at the end of a forwarded port. Where something
+    is there that can't be read, why is told to *say*."""
     from ppobserve.source.remote import Remote
 
+    strange: list[str] = []
     for url in DAEMONS:
         try:
             snapshot = Remote(url, _PATIENCE).read()
-        except HostError:
+        except NobodyThere:
+            continue
+        except HostError as error:
+            strange.append(error.what)
             continue
         if (snapshot.host, snapshot.kernel) == (platform.node(), platform.release()):
             return url, Remote(url)
+        strange.append(f"{url} is the daemon of another host, {snapshot.host}")
+    for why in strange:
+        say(f"{why}; attaching anew")
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from ppobserve.errors import RemoteError, UsageError
+from ppobserve.errors import NobodyThere, RemoteError, UsageError
 from ppobserve.model.document import from_document
 from ppobserve.model.snapshot import Snapshot
 
@@ -23,6 +24,8 @@ SECONDS = 5.0
 """For a whole answer, by default."""
 _PIECE = 1 << 16
 _SERVER = "ppobserve/"
+_NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""Of ``::1`` on a host without IPv6."""
 
 
 class Remote:
@@ -89,13 +92,17 @@ class Remote:
         if isinstance(reason, TimeoutError):
             return self._error(f"no whole answer within {self._seconds:g} s", fix=f"curl {self.url}/healthz")
         if isinstance(reason, ConnectionRefusedError):
-            return self._error("connection refused", fix="ppobserve serve  there, or another port")
+            return self._error("connection refused", fix="ppobserve serve  there, or another port", kind=NobodyThere)
+        if isinstance(reason, OSError) and reason.errno in _NO_ADDRESS:
+            return self._error(f"{reason.strerror}", kind=NobodyThere)
         if isinstance(reason, _NotOurs):
             return self._error(str(reason))
         return self._error((reason.strerror if isinstance(reason, OSError) else None) or f"{reason or 'no answer'}")
 
-    def _error(self, why: str, *, because: str = "", fix: str = "") -> RemoteError:
-        return RemoteError(f"cannot read {self.url}: {why}", because=because, fix=fix)
+    def _error(
+        self, why: str, *, because: str = "", fix: str = "", kind: type[RemoteError] = RemoteError
+    ) -> RemoteError:
+        return kind(f"cannot read {self.url}: {why}", because=because, fix=fix)
 
 
 class _NotOurs(Exception):

@@ -88,7 +88,7 @@ def test_a_daemon_is_recorded_where_there_is_one(
     tmp_path: Path, unattached: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon = Shown()
-    monkeypatch.setattr(opening, "local_daemon", lambda: ("http://127.0.0.1:10817", daemon))
+    monkeypatch.setattr(opening, "local_daemon", lambda _: ("http://127.0.0.1:10817", daemon))
     assert main(["record", "-o", str(tmp_path / "a"), "0.01", "2"]) == 0
     assert "reading the daemon at http://127.0.0.1:10817" in capsys.readouterr().err
     assert (len(times(tmp_path / "a")), daemon.closed) == (2, 1)

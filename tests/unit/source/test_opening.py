@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from ppobserve.errors import RecordingError, UsageError
+from ppobserve.export import server
 from ppobserve.export.server import Server
 from ppobserve.model.config import Config
+from ppobserve.model.document import to_document
 from ppobserve.model.plan import Level, Rung
+from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import Opening, open_source, opening
 from ppobserve.source.live import Live
 from ppobserve.source.remote import Remote
@@ -41,11 +46,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Level, Rung | None]]:
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     """A daemon where one of this host is looked for."""
     source = Source(replace(moment(), host=platform.node(), kernel=platform.release()))
-    server = Server(("127.0.0.1", 0), source, Config().cardinality)
-    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-    monkeypatch.setattr(opening, "DAEMONS", ("http://127.0.0.1:1", f"http://127.0.0.1:{server.server_address[1]}"))
+    serving = Server(("127.0.0.1", 0), source, Config().cardinality)
+    threading.Thread(target=serving.serve_forever, args=(0.01,)).start()
+    monkeypatch.setattr(opening, "DAEMONS", ("http://127.0.0.1:1", f"http://127.0.0.1:{serving.server_address[1]}"))
     yield source
-    server.stop()
+    serving.stop()
 
 
 @pytest.fixture
@@ -72,8 +77,50 @@ def test_a_port_that_leads_to_another_host_is_not_ours(
     daemon: Source, asked: list[tuple[Level, Rung | None]], other: dict[str, str]
 ) -> None:
     daemon.shown = [replace(daemon.shown[0], **other)]  # type: ignore[arg-type]
-    open_source("live")
+    said: list[str] = []
+    open_source("live", say=said.append)
     assert asked == [(Level.STANDARD, None)]
+    assert said[0] == f"{opening.DAEMONS[1]} is the daemon of another host, {daemon.shown[0].host}; attaching anew"
+
+
+def test_a_daemon_of_another_schema_is_told_before_all_is_attached_twice(
+    daemon: Source, asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = to_document(daemon.shown[0]) | {"schema": 2}
+    monkeypatch.setattr(server, "to_document", lambda _: document)
+    said: list[str] = []
+    open_source("live", say=said.append)
+    assert asked == [(Level.STANDARD, None)]
+    assert said[0] == (f"cannot read {opening.DAEMONS[1]}: cannot read a document of schema 2; attaching anew")
+
+
+def test_a_daemon_that_is_slow_is_told(
+    daemon: Source, asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def read() -> Snapshot:
+        released.wait(30)
+        return moment()
+
+    monkeypatch.setattr(daemon, "read", read)
+    monkeypatch.setattr(opening, "_PATIENCE", 0.1)
+    said: list[str] = []
+    open_source("live", say=said.append)
+    released.set()
+    assert asked == [(Level.STANDARD, None)]
+    assert said[0] == f"cannot read {opening.DAEMONS[1]}: no whole answer within 0.1 s; attaching anew"
+
+
+def test_a_host_without_the_address_has_no_daemon_there(
+    asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``::1`` where IPv6 is off."""
+    missing = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+    monkeypatch.setattr("socket.create_connection", Mock(side_effect=missing))
+    said: list[str] = []
+    open_source("live", say=said.append)
+    assert said == ["fentry fell"]
 
 
 def test_without_a_daemon_it_attaches_and_tells_what_fell(
