@@ -34,3 +34,6 @@ class Playable(Source, Protocol):
 
     def seek(self, position: float) -> None:
         """Go there, or to the nearer end; the next ``read`` shows it."""
+
+    def at(self, position: float) -> Snapshot:
+        """What is shown at a position, from any thread; the one that is being played stays where it is."""

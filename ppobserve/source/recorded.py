@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from ppobserve.errors import RecordingError, UsageError
 from ppobserve.model.document import SCHEMA
@@ -73,10 +75,25 @@ def _nothing(path: Path, index: Index) -> RecordingError:
     )
 
 
+@dataclass(frozen=True)
+class _Course:
+    """How it is played: from a position on, since a moment of the clock. Replaced as a whole, so that any thread may
+    ask where it is."""
+
+    begin: float
+    since: float
+    speed: float = 1.0
+    paused: bool = False
+
+    def at(self, now: float) -> float:
+        return self.begin + (0.0 if self.paused else (now - self.since) * self.speed)
+
+
 class Recorded:
     """A recording that is played, as ``Playable`` says, and whose snapshots can be had by number, too.
 
-    Where the clock was set back while it was recorded, later snapshots are given later times: time only goes up.
+    Where the clock was set back while it was recorded, later snapshots are given later times: time only goes up. Any
+    thread may read.
     """
 
     def __init__(self, index: Index, files: ExitStack, clock: Callable[[], float]) -> None:
@@ -84,8 +101,8 @@ class Recorded:
         self._times = forward(index.times)
         self._unreadable: dict[int, str] = {}
         self._shown: tuple[int, Snapshot] | None = None
-        self._speed, self._paused = 1.0, False
-        self._from, self._since = 0.0, clock()
+        self._lock = threading.Lock()
+        self._course = _Course(0.0, clock())
 
     def __len__(self) -> int:
         """How many snapshots there are."""
@@ -104,41 +121,47 @@ class Recorded:
     @property
     def position(self) -> float:
         """Seconds since the first snapshot; moves by itself while not paused, up to ``duration``."""
-        moved = 0.0 if self._paused else (self._clock() - self._since) * self._speed
-        return min(self._from + moved, self.duration)
+        return min(self._course.at(self._clock()), self.duration)
 
     def seek(self, position: float) -> None:
         """Go there, or to the nearer end; the next ``read`` shows it."""
-        self._from, self._since = min(max(position, 0.0), self.duration), self._clock()
+        self._go_on(position)
 
     @property
     def speed(self) -> float:
         """Seconds of the recording a second; 1 is as it happened."""
-        return self._speed
+        return self._course.speed
 
     @speed.setter
     def speed(self, speed: float) -> None:
         if not (isfinite(speed) and speed > 0):
             raise UsageError(f"cannot play at speed {speed}: it must be more than 0")
-        self.seek(self.position)
-        self._speed = speed
+        self._go_on(self.position, speed=speed)
 
     @property
     def paused(self) -> bool:
         """Does the position stand still?"""
-        return self._paused
+        return self._course.paused
 
     @paused.setter
     def paused(self, paused: bool) -> None:
-        self.seek(self.position)
-        self._paused = paused
+        self._go_on(self.position, paused=paused)
+
+    def _go_on(self, position: float, **changes: Any) -> None:
+        """From there, and from now on."""
+        begin = min(max(position, 0.0), self.duration)
+        self._course = replace(self._course, begin=begin, since=self._clock(), **changes)
 
     def read(self) -> Snapshot:
         """What was the newest snapshot at the position reached by now; the same object until there is a newer one.
 
         ReadError when the disk refuses, RecordingError when no snapshot can be read.
         """
-        number = max(bisect_right(self._times, self._times[0] + self.position) - 1, 0)
+        return self.at(self.position)
+
+    def at(self, position: float) -> Snapshot:
+        """The same at any position, without going there."""
+        number = max(bisect_right(self._times, self._times[0] + position) - 1, 0)
         for each in (*range(number, -1, -1), *range(number + 1, len(self))):
             if found := self.snapshot(each):
                 return found
@@ -146,6 +169,10 @@ class Recorded:
 
     def snapshot(self, number: int) -> Snapshot | None:
         """One of them, from 0; None for a line that turns out to be none, which is among ``problems`` from now on."""
+        with self._lock:  # unpacking goes on from where the last one ended
+            return self._snapshot(number)
+
+    def _snapshot(self, number: int) -> Snapshot | None:
         if self._shown and self._shown[0] == number:
             return self._shown[1]
         if number in self._unreadable:

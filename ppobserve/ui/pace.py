@@ -23,17 +23,14 @@ def lower(steps: Sequence[float], now: float) -> float:
 
 
 def moment(played: Playable, position: float, seconds: float) -> tuple[Snapshot, Snapshot]:
-    """The snapshot at *position* and one that is at least *seconds* older, if the recording has it: the source is left
-    at *position*."""
+    """The snapshot at *position* and one that is at least *seconds* older, if the recording has it. Nothing is sought:
+    others read the same source meanwhile."""
     position = min(max(position, 0.0), played.duration)
-    played.seek(position)
-    now = before = played.read()
+    now = before = played.at(position)
     back = seconds
     while before.time == now.time and position > 0:
-        played.seek(max(position - back, 0.0))
-        before = played.read()
+        before = played.at(max(position - back, 0.0))
         if back >= position:
             break
         back *= 2
-    played.seek(position)
     return before, now

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from ppobserve.errors import PpobserveError, UsageError
 from ppobserve.model.group import Grouping
 from ppobserve.model.snapshot import Snapshot
-from ppobserve.source.base import Source
+from ppobserve.source.base import Playable, Source
 from ppobserve.ui import pace
 from ppobserve.ui.pool_columns import BUSY, Column
 from ppobserve.ui.screen import keys
@@ -44,6 +44,8 @@ class TopApp(Painted):
     ) -> None:
         super().__init__(source, first, interval, view or View(), chosen, note)
         self._wake = asyncio.Event()
+        self._sought = self._arrived = 0
+        """How often a place in the recording was asked for, and which of these is shown."""
 
     def on_mount(self) -> None:
         """Show the first snapshot, and go on reading."""
@@ -63,14 +65,17 @@ class TopApp(Painted):
                 await self.read()
 
     async def read(self) -> None:
-        """One more snapshot; where there is none, the reason, and what was there before."""
+        """One more snapshot; where there is none, the reason, and what was there before. What was read before or while
+        a place was sought does not follow what is shown there."""
+        sought = self._sought
         try:
             snapshot = await beside(self.source.read)
         except PpobserveError as error:
             self.failure = error.what
         else:
             self.failure = ""
-            self.board.take(snapshot)
+            if sought == self._sought == self._arrived:
+                self.board.take(snapshot)
         self.paint()
 
     def on_resize(self) -> None:
@@ -174,18 +179,21 @@ class TopApp(Painted):
             self._go_to(self.played.position + by * pace.SEEK_SECONDS)
 
     def _go_to(self, position: float) -> None:
-        self.run_worker(self._jump(position), exclusive=True, group="seek")
+        assert self.played
+        self.played.seek(position)
+        self._sought += 1
+        self.run_worker(self._jump(self.played, position, self._sought), exclusive=True, group="seek")
 
-    async def _jump(self, position: float) -> None:
+    async def _jump(self, played: Playable, position: float, sought: int) -> None:
         """Show a moment of the recording, with the rates that it had."""
-        played = self.played
-        assert played
         try:
             before, now = await beside(lambda: pace.moment(played, position, self.interval))
         except PpobserveError as error:
             self.failure = error.what
         else:
+            self.failure = ""
             self.board.jump(before, now)
+        self._arrived = sought
         self.paint()
 
     def action_colours(self) -> None:

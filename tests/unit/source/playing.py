@@ -50,8 +50,11 @@ class Played:
         self._paused = paused
 
     def read(self) -> Snapshot:
+        return self.at(self.position)
+
+    def at(self, position: float) -> Snapshot:
         times = [each.time for each in self.shown]
-        return self.shown[bisect_right(times, times[0] + self.position) - 1]
+        return self.shown[bisect_right(times, times[0] + position) - 1]
 
     def close(self) -> None:
         self.closed += 1

@@ -6,9 +6,11 @@ import errno
 import gzip
 import json
 import os
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -461,3 +463,32 @@ def test_some_snapshots_are_evenly_spread(play: Callable[..., Recorded]) -> None
     assert [each.time - BEGIN for each in recorded.snapshots(5)] == [0, 25, 50, 75, 100]
     assert [each.time - BEGIN for each in recorded.snapshots(1)] == [0]
     assert len(list(recorded.snapshots(1000))) == 101
+
+
+def test_any_thread_may_read_but_one_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpacking goes on from where the last piece ended."""
+    sent = moments(8)
+    inside, most, line = 0, 0, index.Index.line
+
+    def slowly(self: index.Index, number: int) -> bytes:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.01)
+        found = line(self, number)
+        inside -= 1
+        return found
+
+    monkeypatch.setattr(index.Index, "line", slowly)
+    with opened(record(path, sent)) as recorded, ThreadPoolExecutor(4) as threads:
+        places = [float(place) for place in (0, 7, 3, 5, 1, 6, 2, 4)]
+        assert list(threads.map(recorded.at, places)) == [sent[int(place)] for place in places]
+    assert most == 1
+
+
+def test_a_look_at_a_position_moves_nothing(path: Path) -> None:
+    with opened(record(path, moments(8))) as recorded:
+        recorded.paused = True
+        recorded.seek(5.0)
+        assert recorded.at(2.5) == moments(8)[2]
+        assert (recorded.position, recorded.read()) == (5.0, moments(8)[5])

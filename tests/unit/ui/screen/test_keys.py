@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,7 @@ from textual import events
 
 from ppobserve.errors import ReadError, RemoteError
 from ppobserve.model.group import Grouping
+from ppobserve.model.snapshot import Snapshot
 from ppobserve.ui.screen.position import Position
 from ppobserve.ui.screen.table import PoolTable
 from ppobserve.ui.screen.theme import DARK, LIGHT
@@ -427,6 +430,62 @@ def test_a_click_into_the_bar_seeks(drive: Drive) -> None:
         await on.until(lambda: "03:1" in on.lines()[-2])
         assert played.position == pytest.approx(played.duration / 2, rel=0.03)
         assert any(rate not in ("-", "0") for rate in on.column("MISM/s")), "with the rates that it had there"
+
+    drive(steps, source=played)
+
+
+class Slow(Played):
+    """A recording on a slow disk: what is read at a position comes when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__(recorded())
+        self.paused = True
+        self.seek(200.0)
+        self.let, self.asked = threading.Event(), 0
+        self.let.set()
+
+    def at(self, position: float) -> Snapshot:
+        found = super().at(position)
+        self.asked += 1
+        assert self.let.wait(30)
+        return found
+
+
+def test_what_was_read_before_a_place_was_sought_is_not_shown_there(drive: Drive) -> None:
+    played = Slow()
+
+    async def steps(on: Driven) -> None:
+        played.let.clear()
+        asked = played.asked
+        reading = asyncio.ensure_future(on.app.read())
+        await on.until(lambda: played.asked == asked + 1)
+        await on.press("left", "left", "left")
+        assert played.position == pytest.approx(170), "three keys are three times ten seconds"
+        played.let.set()
+        await reading
+        await on.until(lambda: on.app.board.interval.new == Played.at(played, 170.0))
+        assert "rates begin anew" not in on.text() and set(on.column("SLOW/s")) != {"-"}
+
+    drive(steps, source=played)
+
+
+def test_what_is_read_while_a_place_is_sought_waits_for_it(drive: Drive) -> None:
+    played = Slow()
+
+    async def steps(on: Driven) -> None:
+        before, asked = on.app.board.interval, played.asked
+        played.let.clear()
+        await on.press("left")
+        await on.until(lambda: played.asked == asked + 1)
+        played.__class__ = Played  # the screen's own reading is quicker
+        await on.app.read()
+        assert on.app.board.interval is before and "rates begin anew" not in on.text()
+        played.__class__ = Slow
+        played.let.set()
+        await on.until(lambda: on.app.board.interval is not before)
+        assert on.app.board.interval.new == Played.at(played, 190.0)
+        await on.read()
+        assert "rates begin anew" not in on.text() and set(on.column("SLOW/s")) != {"-"}
 
     drive(steps, source=played)
 
