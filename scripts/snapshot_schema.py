@@ -19,7 +19,7 @@ from ppobserve.model.series import BOUNDS
 from ppobserve.model.snapshot import Pool, Tables
 
 PAGE = Path(__file__).parent.parent / "docs" / "schema" / "snapshot.json"
-LATER = frozenset({"costs", "levels_below"})
+LATER = frozenset({"costs", "levels_below", "uptime"})
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
 TYPES = {
@@ -41,6 +41,7 @@ def schema() -> dict[str, Any]:
             {
                 "schema": {"const": SCHEMA},
                 "time": {"type": "number", "description": "seconds since the epoch"},
+                "uptime": {"type": "number", "description": "seconds since the host was started, asleep or not"},
                 "host": TEXT,
                 "kernel": TEXT,
                 "plan": plan(),

@@ -136,5 +136,7 @@ def _print(
     print(table(rows, chosen, filtered=bool(view.filter)), flush=True)
     if interval.broken:
         print(f"-: {interval.broken}: no rates this time")
+    elif interval.note:
+        print(f"{interval.note}: rates are of the {interval.seconds:.3g} s that passed")
     notes = footnotes(interval.new.plan, rows, chosen) if number == count else ""
     print(f"\n{notes}" if notes else "", flush=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from ppobserve import __version__
 from ppobserve.export import panels, tables
 from ppobserve.export.markup import quiet, words
+from ppobserve.model.clock import passed
 from ppobserve.model.history import Hour
 from ppobserve.model.snapshot import Snapshot, delta
 
@@ -72,7 +73,7 @@ def page(view: View) -> str:
 
 def _main(view: View) -> str:
     gained = delta(view.now, view.before).pools if view.before else ()
-    seconds = view.now.time - view.before.time if view.before else 0.0
+    seconds = passed(view.now, view.before) if view.before else 0.0
     over = f"Rates are means of the last {seconds:.0f} s." if view.before else "Rates come with the next look."
     clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(view.now.time))
     parts = (

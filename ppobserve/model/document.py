@@ -24,6 +24,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "time": snapshot.time,
+        **({} if snapshot.uptime is None else {"uptime": snapshot.uptime}),
         "host": snapshot.host,
         "kernel": snapshot.kernel,
         "plan": plan_document(snapshot.plan),
@@ -83,6 +84,7 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             audit=document["audit"],
             costs={program: Cost(**cost) for program, cost in document.get("costs", {}).items()},
             levels_below=document.get("levels_below", 0),
+            uptime=float(document["uptime"]) if "uptime" in document else None,
             pools=tuple(map(_sample, document["pools"])),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
+from ppobserve.model.clock import passed
 from ppobserve.model.fold import Cardinality, Group, fold
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import Snapshot, delta
@@ -109,7 +110,7 @@ class History:
 def _points(snapshot: Snapshot, before: Snapshot | None) -> dict[Device, tuple[bool, Sequence[float]]]:
     """A point for each device, and whether it has a pool now. Rates are what pools gained, whatever they are called."""
     gained = delta(snapshot, before).pools if before else snapshot.pools
-    seconds = max(snapshot.time - before.time, 1e-3) if before else nan
+    seconds = max(passed(snapshot, before), 1e-3) if before else nan
     return {group.labels: (bool(group.gauges), _point(group, seconds)) for group in fold(gained, Cardinality.NETDEV)}
 
 

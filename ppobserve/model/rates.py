@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ppobserve.model.clock import passed, set_by, set_sentence, started_anew
 from ppobserve.model.group import Grouping, grouped, wanted_node
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import Counter, Histogram, total
@@ -52,6 +53,8 @@ class Interval:
     seconds: float
     broken: str = ""
     """Why there are no rates; empty when there are."""
+    note: str = ""
+    """What else was odd; empty when nothing was."""
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -71,16 +74,19 @@ class Interval:
 
 def between(new: Snapshot, old: Snapshot) -> Interval:
     """What happened from *old* to *new*; nothing, where the two can't be compared."""
-    broken = incomparable(new, old)
-    return Interval(new, delta(new, new if broken else old), max(new.time - old.time, 1e-9), broken)
+    broken, step = incomparable(new, old), set_by(new, old)
+    seconds = max(passed(new, old), 1e-9)
+    return Interval(new, delta(new, new if broken else old), seconds, broken, set_sentence(step) if step else "")
 
 
 def incomparable(new: Snapshot, old: Snapshot) -> str:
     """Why the difference of two snapshots tells nothing, as a sentence without its dot; empty when it does."""
-    if new.time < old.time:
-        return f"the clock went back by {old.time - new.time:.3g} s"
+    if (seconds := passed(new, old)) < 0:
+        return f"the clock went back by {-seconds:.3g} s"
     if "" not in (new.host, old.host) and (new.host, new.kernel) != (old.host, old.kernel):
         return f"this is another host: {new.host}, {new.kernel}"
+    if started_anew(new, old):
+        return "the host was started anew"
     if (new.plan.level, new.plan.rung) != (old.plan.level, old.plan.rung):
         return f"counting goes on at level {new.plan.level.value} by {new.plan.rung.value}"
     now = _totals(new)

@@ -96,6 +96,8 @@ class Snapshot:
     """What our programs took since the first were attached, by program."""
     levels_below: int = 0
     """How many levels below the one that was asked for the plan is, to keep a budget."""
+    uptime: float | None = None
+    """Seconds since the host was started, those that it slept included: a clock that nobody sets. None: not known."""
 
     def counters(self) -> Counters:
         """The sum over all pools, ended ones too: it never goes down."""

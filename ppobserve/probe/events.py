@@ -55,17 +55,17 @@ def assertions(frames: int) -> str:
 
 
 class Decoder:
-    """Records to events. *symbol* names an address; *epoch_ns* is the clock's zero, as time since the epoch."""
+    """Records to events. *symbol* names an address."""
 
-    def __init__(self, frames: int, epoch_ns: int, symbol: Callable[[int], str]) -> None:
-        self._type, self._epoch_ns, self._symbol = event_type(frames), epoch_ns, symbol
+    def __init__(self, frames: int, symbol: Callable[[int], str]) -> None:
+        self._type, self._symbol = event_type(frames), symbol
 
-    def event(self, record: bytes) -> Event:
-        """One record; ValueError for one that is too short."""
+    def event(self, record: bytes, epoch_ns: int) -> Event:
+        """One record; ValueError for one that is too short. *epoch_ns*: when the kernel's clock was 0, since the epoch."""
         raw = self._type.from_buffer_copy(record)
         kind = KINDS[raw.kind]
         return Event(
-            time_ns=self._epoch_ns + raw.ns,
+            time_ns=epoch_ns + raw.ns,
             kind=kind,
             cpu=raw.cpu,
             node=raw.node,

@@ -37,8 +37,7 @@ class Tracer:
         self._tallies = mmap.mmap(
             attached.map("tallies"), -(-tallies // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ
         )
-        epoch_ns = time.time_ns() - time.monotonic_ns()
-        self._decoder = events.Decoder(_frames(selection), epoch_ns, lru_cache(4096)(Symbols().name))
+        self._decoder = events.Decoder(_frames(selection), lru_cache(4096)(Symbols().name))
         self._perf_fds: list[int] = []
         self._buffers: list[RingBuffer | PerfBuffer] = []
         self._buffers = [RingBuffer.mapped(attached.map("events"), RING_BYTES)] if ring else self._open_perf()
@@ -77,7 +76,8 @@ class Tracer:
 
     def read(self) -> list[Event]:
         """What has happened since the last call, oldest first."""
-        found = [self._decoder.event(record) for buffer in self._buffers for record in buffer.records()]
+        epoch_ns = time.time_ns() - time.monotonic_ns()  # anew each time: someone may set the clock
+        found = [self._decoder.event(record, epoch_ns) for buffer in self._buffers for record in buffer.records()]
         return sorted(found, key=lambda event: event.time_ns)
 
     def dropped(self) -> Dropped:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ppobserve.errors import ReadError
+from ppobserve.model.clock import set_by
 from ppobserve.model.document import SCHEMA
-from ppobserve.model.recording import head
+from ppobserve.model.recording import Head, head
 from ppobserve.source.unpack import Text, Torn, open_text
 
 MAX_LINE = 64 << 20
@@ -31,11 +32,14 @@ class Index:
     def __init__(self) -> None:
         self.times = array("d")
         """Seconds since the epoch, as the clock was."""
+        self.set_by: dict[int, float] = {}
+        """Where the clock was set, see :data:`ppobserve.model.recording.SetBy`."""
         self.problems: list[str] = []
         """What is wrong with the files, as sentences."""
         self.schemas: set[int] = set()
         """Of snapshots that were left out, because this version can't read them."""
         self._texts: list[Text] = []
+        self._last: Head | None = None
         self._file, self._offset, self._length = array("H"), array("q"), array("q")
 
     def add(self, name: str, fd: int) -> None:
@@ -66,6 +70,9 @@ class Index:
             return line.torn
         found = head(line.text)
         if found and found.schema == SCHEMA:
+            if self._last and (step := set_by(found, self._last)):
+                self.set_by[len(self.times)] = step
+            self._last = found
             self.times.append(found.time)
             self._file.append(len(self._texts) - 1)
             self._offset.append(line.offset)

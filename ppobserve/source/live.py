@@ -48,7 +48,9 @@ class Live:
         with self._lock:
             pools, tables, audit = self._reader.read()
             pools += unseen(self._lister.pools(), pools, self._reader.nothing())
-        return Snapshot(time.time(), self.plan, as_named_now(pools), tables, self._host, self._kernel, audit)
+        up = time.clock_gettime(time.CLOCK_BOOTTIME)
+        named = as_named_now(pools)
+        return Snapshot(time.time(), self.plan, named, tables, self._host, self._kernel, audit, uptime=up)
 
     def hooks_attached(self) -> Mapping[str, bool]:
         """Every hook of the plan: is each of its programs still attached?"""

@@ -92,13 +92,13 @@ class _Course:
 class Recorded:
     """A recording that is played, as ``Playable`` says, and whose snapshots can be had by number, too.
 
-    Where the clock was set back while it was recorded, later snapshots are given later times: time only goes up. Any
-    thread may read.
+    Where the clock was set while it was recorded, later snapshots are given the times that they would have had: time
+    only goes up, as it passed. Any thread may read.
     """
 
     def __init__(self, index: Index, files: ExitStack, clock: Callable[[], float]) -> None:
         self._index, self._files, self._clock = index, files, clock
-        self._times = forward(index.times)
+        self._times = forward(index.times, index.set_by)
         self._unreadable: dict[int, str] = {}
         self._shown: tuple[int, Snapshot] | None = None
         self._lock = threading.Lock()
@@ -110,8 +110,8 @@ class Recorded:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the recording, as sentences: torn lines, gaps, clocks that were set back."""
-        return (*self._index.problems, *oddities(self._index.times), *self._unreadable.values())
+        """What is wrong with the recording, as sentences: torn lines, gaps, clocks that were set."""
+        return (*self._index.problems, *oddities(self._index.times, self._index.set_by), *self._unreadable.values())
 
     @property
     def duration(self) -> float:

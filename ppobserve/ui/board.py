@@ -42,7 +42,7 @@ class Board:
         if snapshot.time == last.time:
             return False
         self.interval = between(snapshot, last)
-        self.noted = self.interval.broken
+        self.noted = self.interval.broken or self.interval.note
         if self.interval.broken:
             self.history.forget()
         self.history.note(self.interval.rows)

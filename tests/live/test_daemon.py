@@ -208,6 +208,7 @@ def test_top_once_json_is_a_document(features: Features) -> None:
     snapshot = from_document(document)
     assert document["schema"] == 1
     assert snapshot.plan.hooks
+    assert snapshot.uptime and abs(snapshot.uptime - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60
     assert total(snapshot.counters()["pages_held"]) >= 0
 
 

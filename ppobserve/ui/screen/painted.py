@@ -148,6 +148,7 @@ class Painted(App[None]):
 
     def _paint_note(self) -> None:
         note = self.failure and f"{self.failure}; shown is {clock(self.board.interval.new.time)}"
-        note = note or self.note or (self.board.noted and f"{self.board.noted}: rates begin anew")
+        noted, broken = self.board.noted, self.board.interval.broken
+        note = note or self.note or (f"{noted}: rates begin anew" if noted and broken else noted)
         self.screen_stack[0].set_class(bool(note), "noted")
         self.query_one("#note", Static).update(content([line((note, Tone.NOTE))], self.no_color))

@@ -140,6 +140,12 @@ def test_a_clock_that_goes_back_is_told_and_gives_no_rates(live: Source, capsys:
     assert [line.split().count("-") for line in lines if line.startswith("23 ")] == [1, 5, 1]
 
 
+def test_a_clock_that_is_set_is_told_and_rates_are_of_the_time_that_passed(live: Source, capsys: Capture) -> None:
+    live.shown = [replace(moment(), time=1000.0 + step, uptime=50.0 + place) for place, step in enumerate((0, 1, 3602))]
+    lines = shown(capsys, "0.01", "2", recording=False)
+    assert lines.count("the clock was set on by 3600.0 s: rates are of the 1 s that passed") == 1
+
+
 def test_a_source_that_fails_midway_ends_with_its_sentence(live: Source, capsys: Capture) -> None:
     def fail() -> Snapshot:
         raise ReadError("pools ended faster than they could be read")

@@ -30,6 +30,14 @@ whole_snapshots = st.builds(
 )
 
 
+def test_the_uptime_is_left_out_where_nobody_noted_it() -> None:
+    noted = snapshot(uptime=5.5)
+    assert to_document(noted)["uptime"] == 5.5 and "uptime" not in to_document(snapshot())
+    assert from_document(to_document(noted)) == noted
+    with pytest.raises(UsageError, match="cannot read the document"):
+        from_document({**to_document(noted), "uptime": "long"})
+
+
 @given(whole_snapshots)
 def test_a_snapshot_comes_back_as_it_went(sent: Snapshot) -> None:
     assert from_document(to_document(sent)) == sent

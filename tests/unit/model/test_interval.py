@@ -56,6 +56,30 @@ def test_the_cost_is_what_the_events_are_expected_to_take() -> None:
     assert between(now, seen(1000, 0, pool="7")).expected_cost == pytest.approx(nanoseconds / 1e9 / 2)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "note"),
+    [
+        (3602.0, "the clock was set on by 3600.0 s"),
+        (-58.0, "the clock was set back by 60.0 s"),
+        (0.2, "the clock was set back by 1.8 s"),
+        (1.1, ""),
+        (2.0, ""),
+    ],
+)
+def test_rates_are_of_the_time_that_passed_whatever_the_clock_was_set_to(seconds: float, note: str) -> None:
+    """Two seconds, by a clock that nobody sets."""
+    interval = between(seen(1000 + seconds, 13, uptime=502.0), seen(1000, 7, uptime=500.0))
+    assert (interval.broken, interval.note, interval.seconds) == ("", note, 2.0)
+    assert interval.rows[0].slow == 3.0
+
+
+def test_a_host_that_was_started_anew_gives_no_rates() -> None:
+    """Even where it has counted more meanwhile."""
+    assert incomparable(seen(1900, 13, uptime=90.0), seen(1000, 7, uptime=500.0)) == "the host was started anew"
+    assert incomparable(seen(900, 13, uptime=400.0), seen(1000, 7, uptime=500.0)) == "the clock went back by 100 s"
+    assert incomparable(seen(1001, 13), seen(1000, 7, uptime=500.0)) == ""
+
+
 def pools() -> tuple[PoolSample, ...]:
     """Two pools of one device, one of another, one of none, and an ended group."""
     remote = {("ring", "0", "1"): 11}

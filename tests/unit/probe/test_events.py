@@ -45,7 +45,7 @@ def record(frames: int = 0, **fields: Any) -> bytes:
 
 
 def decoded(data: bytes, frames: int = 0) -> Any:
-    return events.Decoder(frames, 10**18, lambda address: f"at {address}").event(data)
+    return events.Decoder(frames, lambda address: f"at {address}").event(data, 10**18)
 
 
 def test_a_mismatch_comes_back_as_it_was() -> None:

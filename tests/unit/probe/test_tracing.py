@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from mmap import PAGESIZE
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from ppobserve.errors import NotObservable
 from ppobserve.model.plan import Rung
 from ppobserve.model.trace import Kind, Selection
-from ppobserve.probe import child
+from ppobserve.probe import child, events, tracing
 from ppobserve.probe.tracing import MAPS, RING_BYTES, Tracer
 from tests.unit.make import KERNEL, kernel
 
@@ -75,3 +76,14 @@ def test_who_is_not_root_is_told_before_anything_is_compiled(asked: list[Request
     with pytest.raises(NotObservable, match="needs root"):
         Tracer.start(kernel(root=False), Selection(), ring=True)
     assert asked == []
+
+
+def test_times_are_by_the_clock_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace of days outlives more than one step of it."""
+    record = bytes(events.event_type(0)(ns=5))
+    tracer = object.__new__(Tracer)
+    tracer._decoder, tracer._buffers = events.Decoder(0, str), [Mock(records=lambda: [record])]
+    monkeypatch.setattr(tracing.time, "monotonic_ns", lambda: 1000)
+    for now in (10**18, 2 * 10**18):
+        monkeypatch.setattr(tracing.time, "time_ns", lambda now=now: now)
+        assert [event.time_ns for event in tracer.read()] == [now - 1000 + 5]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from threading import Lock
+from unittest.mock import Mock
+
+import pytest
+
 from ppobserve.kernel.netdev import ListedPool
-from ppobserve.model.snapshot import Pool, PoolSample, State
-from ppobserve.source.live import unseen
+from ppobserve.model.snapshot import Pool, PoolSample, State, Tables
+from ppobserve.source import live
+from ppobserve.source.live import Live, unseen
 from tests.unit.make import ZERO
 
 NS = 4026531840
@@ -21,3 +28,15 @@ def test_an_idle_pool_has_counted_nothing_and_one_that_was_seen_is_not_told_twic
 def test_a_pool_that_its_driver_destroyed_is_detached() -> None:
     (zombie,) = unseen([ListedPool(13, NS, inflight=3, detached=True)], [], ZERO)
     assert zombie.pool.state is State.DETACHED
+
+
+def test_a_snapshot_is_stamped_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = object.__new__(Live)
+    source._attached, source._lister, source._lock = Mock(), Mock(pools=lambda: ()), Lock()
+    source._reader = Mock(read=lambda: ((), Tables(), {}))
+    source._host, source._kernel = "host", "7.3"
+    monkeypatch.setattr(live.time, "time", lambda: 5e8)
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    snapshot = source.read()
+    assert snapshot.time == 5e8
+    assert snapshot.uptime is not None and before <= snapshot.uptime <= time.clock_gettime(time.CLOCK_BOOTTIME)

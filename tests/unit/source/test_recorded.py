@@ -452,6 +452,33 @@ def test_a_gap_is_played_and_named(play: Callable[..., Recorded]) -> None:
     assert recorded.duration == 64
 
 
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (3600.0, "at 0:02: the clock was set on by 3600.0 s; times after it are moved back"),
+        (-3600.0, "at 0:02: the clock was set back by 3600.0 s; times after it are moved on"),
+        (-2.5, "at 0:02: the clock was set back by 2.5 s; times after it are moved on"),
+    ],
+)
+def test_a_clock_that_is_set_is_no_gap_where_the_uptime_tells(path: Path, by: float, said: str) -> None:
+    shown = [replace(each, uptime=77.0 + place) for place, each in enumerate(moments(6))]
+    sent = [*shown[:3], *(replace(each, time=each.time + by) for each in shown[3:])]
+    with opened(record(path, sent)) as recorded:
+        assert recorded.problems == (said,)
+        assert recorded.duration == 5.0
+        assert list(recorded.snapshots(6)) == shown
+
+
+def test_a_gap_with_a_clock_that_is_set_in_it_is_both(path: Path) -> None:
+    shown = [replace(each, uptime=77.0 + place) for place, each in enumerate(moments(40))]
+    sent = [*shown[:3], *(replace(each, time=each.time + 100) for each in shown[30:])]
+    with opened(record(path, sent)) as recorded:
+        assert recorded.problems == (
+            "at 0:02: nothing was recorded for 28 s",
+            "at 0:02: the clock was set on by 100.0 s; times after it are moved back",
+        )
+
+
 def test_a_clock_that_is_set_back_is_named_and_time_still_goes_on(play: Callable[..., Recorded]) -> None:
     recorded = play(0, 1, 2, -3598, -3597)
     assert recorded.problems == ("at 0:02: the clock was set back by 3600.0 s; times after it are moved on",)

@@ -283,6 +283,22 @@ def test_a_clock_that_goes_back_is_told(drive: Drive) -> None:
     drive(steps)
 
 
+def test_a_clock_that_is_set_on_is_told_and_rates_go_on(drive: Drive) -> None:
+    async def steps(on: Driven) -> None:
+        last = on.app.board.interval.new
+        on.source.left = [
+            replace(last, time=last.time + seconds, uptime=uptime)
+            for seconds, uptime in ((1, 51.0), (3602, 52.0), (3603, 53.0))
+        ]
+        await on.read(2)
+        assert "the clock was set on by 3600.0 s" in on.text() and "anew" not in on.text()
+        assert set(on.column("MISM/s")) == {"0"}
+        await on.read()
+        assert "the clock was set" not in on.text()
+
+    drive(steps)
+
+
 def test_a_pool_that_dies_while_it_is_open_stays_as_it_was(drive: Drive) -> None:
     """Pool 6 ends between the 96th and the 97th snapshot."""
 
