@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ppobserve.model.plan import Level
@@ -9,6 +10,8 @@ from ppobserve.model.plan import Level
 LEVELS = tuple(Level)
 """From the cheapest up."""
 
+STALE = 20.0
+"""Seconds after which a measurement no longer tells what is taken now; there is one every 5 to 15 s."""
 IN_A_ROW = 2
 """Measurements above the budget before a step down: one may be a burst."""
 RELIEF = 0.5
@@ -29,6 +32,30 @@ class Cost:
 
     def __mul__(self, factor: float) -> Cost:
         return Cost(self.runs * factor, self.seconds * factor)
+
+
+class Metering:
+    """What programs take, by totals that are measured every ten seconds or so and stand still in between: their share
+    of a CPU is that from one step of the totals to the next."""
+
+    def __init__(self) -> None:
+        self.share: float | None = None
+        """CPU seconds a second; None: not known, or not lately."""
+        self._total: float | None = None
+        self._since, self._stepped = 0.0, False
+
+    def note(self, costs: Mapping[str, Cost], seconds: float) -> None:
+        """The totals after so many more seconds; empty where nobody measures."""
+        total = sum(cost.seconds for cost in costs.values()) if costs else None
+        if total is None or self._total is None or total < self._total:
+            self.share, self._total, self._since, self._stepped = None, total, 0.0, False
+            return
+        self._since += seconds
+        if total > self._total:  # since when the first step counts nobody knows
+            self.share = (total - self._total) / max(self._since, 1e-9) if self._stepped else None
+            self._total, self._since, self._stepped = total, 0.0, True
+        elif self._since > STALE:
+            self.share = None
 
 
 class Governor:

@@ -64,8 +64,9 @@ class Interval:
 
     @cached_property
     def expected_cost(self) -> float | None:
-        """CPU seconds a second that the programs took, by what their events are expected to cost; None: no rates."""
-        if self.broken:
+        """CPU seconds a second that the programs took, by what their events are expected to cost; None: no rates,
+        or nothing is expected of a plan's hooks."""
+        if self.broken or not any(hook.cost_ns for hook in self.new.plan.hooks):
             return None
         gained = _totals(self.gained)
         spent = (_nanoseconds(self.new.plan, hook, gained.get(counter, 0)) for hook, counter in _RUNS.items())
@@ -77,6 +78,15 @@ def between(new: Snapshot, old: Snapshot) -> Interval:
     broken, step = incomparable(new, old), set_by(new, old)
     seconds = max(passed(new, old), 1e-9)
     return Interval(new, delta(new, new if broken else old), seconds, broken, set_sentence(step) if step else "")
+
+
+MEASURING = "measuring"
+"""Why there are no rates before there is a second snapshot."""
+
+
+def begun(first: Snapshot) -> Interval:
+    """What a first snapshot tells: pools, and no rates."""
+    return Interval(first, delta(first, first), 1e-9, MEASURING)
 
 
 def incomparable(new: Snapshot, old: Snapshot) -> str:

@@ -61,7 +61,7 @@ class Decoder:
         self._type, self._symbol = event_type(frames), symbol
 
     def event(self, record: bytes, epoch_ns: int) -> Event:
-        """One record; ValueError for one that is too short. *epoch_ns*: when the kernel's clock was 0, since the epoch."""
+        """One record; ValueError for one that is too short. *epoch_ns*: when the kernel's clock was 0, by time()."""
         raw = self._type.from_buffer_copy(record)
         kind = KINDS[raw.kind]
         return Event(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ppobserve.model.cost import Metering
 from ppobserve.model.group import Grouping, grouped
-from ppobserve.model.rates import Interval, Row, between, group_rows
+from ppobserve.model.rates import Interval, Row, begun, between, group_rows
 from ppobserve.model.snapshot import PoolSample, Snapshot
 from ppobserve.ui.history import History
 from ppobserve.ui.view import View, look
@@ -20,7 +21,8 @@ class Opened:
     """Counters since it was first seen."""
     gained: PoolSample
     """Counters since the last snapshot."""
-    seconds: float
+    seconds: float | None
+    """In which they were counted; None: there are no rates."""
     nodes: tuple[str, ...]
     """Every node that this host's counters name."""
 
@@ -29,7 +31,9 @@ class Board:
     """Takes snapshots, one after another, and tells what to show."""
 
     def __init__(self, first: Snapshot) -> None:
-        self.interval = between(first, first)
+        self.interval = begun(first)
+        self._metering = Metering()
+        self._metering.note(first.costs, 0.0)
         self.history = History()
         self._looked: tuple[Interval, View, tuple[Row, ...]] = (self.interval, View(), self.interval.rows)
         self._members: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
@@ -45,14 +49,26 @@ class Board:
         self.noted = self.interval.broken or self.interval.note
         if self.interval.broken:
             self.history.forget()
+            self._metering = Metering()
+        self._metering.note(snapshot.costs, self.interval.seconds)
         self.history.note(self.interval.rows)
         return True
 
     def jump(self, before: Snapshot, snapshot: Snapshot) -> None:
         """Show a moment that does not follow the one that was shown, with the rates since *before*."""
         self.history.forget()
-        self.interval, self.noted = between(snapshot, before), ""
+        self.interval, self.noted, self._metering = between(snapshot, before), "", Metering()
+        self._metering.note(snapshot.costs, 0.0)
         self.history.note(self.interval.rows)
+
+    @property
+    def measured(self) -> float | None:
+        """What the programs took of a CPU by measurement; None where nobody measured lately."""
+        return self._metering.share
+
+    @property
+    def _seconds(self) -> float | None:
+        return None if self.interval.broken else self.interval.seconds
 
     def rows(self, view: View) -> tuple[Row, ...]:
         """The rows of a view. They are made once for each interval and view, however often they are asked for."""
@@ -68,7 +84,7 @@ class Board:
         self._members = {key: row.members}
         members = row.members or (key,)
         now, gained = (_added_up(each, members, view) for each in (self.interval.new, self.interval.gained))
-        return Opened(row, now, gained, self.interval.seconds, _nodes(self.interval.new))
+        return Opened(row, now, gained, self._seconds, _nodes(self.interval.new))
 
     def _left_out(self, key: tuple[str, ...], view: View) -> Row | None:
         """A row that does not fit the view now; a group of the pools that it had when it last did."""
@@ -85,7 +101,7 @@ class Board:
             return None
         view = replace(view, grouping=Grouping.HOST)
         now, gained = (_added_up(each, keys, view) for each in (self.interval.new, self.interval.gained))
-        return Opened(totals[0], now, gained, self.interval.seconds, _nodes(self.interval.new))
+        return Opened(totals[0], now, gained, self._seconds, _nodes(self.interval.new))
 
 
 def _added_up(snapshot: Snapshot, members: tuple[tuple[str, ...], ...], view: View) -> PoolSample:

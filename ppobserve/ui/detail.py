@@ -63,11 +63,11 @@ def _flat(counter: Counter | None) -> dict[str, int]:
     )
 
 
-def _bars(names: Iterable[str], gained: Iterable[int], now: Iterable[int], seconds: float) -> tuple[Bar, ...]:
+def _bars(names: Iterable[str], gained: Iterable[int], now: Iterable[int], seconds: float | None) -> tuple[Bar, ...]:
     counts = list(zip(names, gained, now, strict=True))
     most = max((count for _, count, _ in counts), default=0) or 1
     return tuple(
-        Bar(name, short(count / seconds), count / most, short(total), far=name == "numa")
+        Bar(name, _rate(count, seconds), count / most, short(total), far=name == "numa")
         for name, count, total in counts
     )
 
@@ -83,8 +83,12 @@ def matrix(opened: Opened) -> list[tuple[str, list[Cell]]]:
     ]
 
 
-def _cell(pages: int | None, most: int, seconds: float) -> Cell:
-    return Cell("·", 0, False) if pages is None else Cell(short(pages / seconds), pages / most, pages > 0)
+def _cell(pages: int | None, most: int, seconds: float | None) -> Cell:
+    return Cell("·", 0, False) if pages is None else Cell(_rate(pages, seconds), pages / most, pages > 0)
+
+
+def _rate(count: int, seconds: float | None) -> str:
+    return short(None if seconds is None else count / seconds)
 
 
 def fills(opened: Opened, cache_size: int = 128) -> tuple[Bar, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ppobserve.model.group import Grouping
-from ppobserve.model.rates import Interval
+from ppobserve.model.rates import MEASURING, Interval
 from ppobserve.model.snapshot import State
 from ppobserve.ui.format import clock, short
 from ppobserve.ui.paint import Line, Tone, apart, fitted, line, width
@@ -14,12 +14,15 @@ NARROW = 60
 GAP = line("  ")
 
 
-def head(interval: Interval, view: View, pace: str, room: int) -> list[Line]:
-    """Host, kernel, clock; level, rung, cost, and what the view leaves out. *pace* is "every 1 s", or "paused"."""
+def head(interval: Interval, view: View, pace: str, room: int, measured: float | None = None) -> list[Line]:
+    """Host, kernel, clock; level, rung, cost, and what the view leaves out. *pace* is "every 1 s", or "paused";
+    *measured* is the cost, where it is."""
     new = interval.new
     host = line((new.host or "host", Tone.STRONG), f"  {new.kernel}")
     now = line(clock(new.time), (f"  {pace}", _pace_tone(pace)))
-    plan = line((f"level {new.plan.level.value} by {new.plan.rung.value}, {cost(interval)}", Tone.DIM))
+    taken = MEASURING if interval.broken == MEASURING else cost(interval, measured)
+    parts = (f"level {new.plan.level.value} by {new.plan.rung.value}", taken)
+    plan = line((", ".join(filter(None, parts)), Tone.DIM))
     totals = _totals(interval, view)
     # What it costs is not cut off where there is room for it at all.
     second = (
@@ -32,8 +35,10 @@ def _pace_tone(pace: str) -> Tone:
     return Tone.NOTE if pace.startswith("paused") else Tone.DIM
 
 
-def cost(interval: Interval) -> str:
-    """What the programs take of one CPU, by what their events are expected to cost."""
+def cost(interval: Interval, measured: float | None = None) -> str:
+    """What the programs take of one CPU: as measured, else, with ``~``, by what their events are expected to cost."""
+    if measured is not None and not interval.broken:
+        return f"{_percent(measured)} CPU"
     share = interval.expected_cost
     return "" if share is None else "idle" if not share else f"~{_percent(share)} CPU"
 

@@ -29,7 +29,7 @@ KEYS = {
 PLAYED = {"← →": "ten seconds back, on (or click into the bar)", "<  >": "slower, faster"}
 WORDS = (
     "Red is traffic between NUMA nodes; nothing else is red.",
-    "The cost is what the counted events are expected to take of one CPU.",
+    "Cost: of one CPU, as a daemon measures it; ~ by the events counted.",
 )
 NAMES = 15
 

@@ -107,7 +107,8 @@ class Painted(App[None]):
             self.refresh_bindings()
 
     def _paint_head(self) -> None:
-        lines = head.head(self.board.interval, self.view, self._pace(), self.size.width - 2)
+        room, measured = self.size.width - 2, self.board.measured
+        lines = head.head(self.board.interval, self.view, self._pace(), room, measured)
         self.query_one("#head", Static).update(content(lines, self.no_color))
 
     def _pace(self) -> str:

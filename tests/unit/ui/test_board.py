@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from ppobserve.model.cost import Cost, Metering
 from ppobserve.model.group import Grouping
 from ppobserve.model.series import Histogram, Series
+from ppobserve.ui import detail
 from ppobserve.ui.board import Board
+from ppobserve.ui.head import head
 from ppobserve.ui.pace import INTERVALS, SPEEDS, higher, lower, moment
 from ppobserve.ui.view import View
 from tests.unit.source.playing import Played
@@ -33,11 +36,58 @@ def _counted(place: int) -> Series:
     return counted
 
 
-def test_the_first_snapshot_has_pools_and_no_events() -> None:
+def test_the_first_snapshot_has_pools_and_no_rates() -> None:
+    """Nor zeros, which would say that nothing happens."""
     board = Board(recorded()[60])
     assert len(board.rows(USUAL)) == 5
-    assert {row.slow for row in board.rows(USUAL)} == {0}
+    assert {(row.slow, row.mismatches, row.refills) for row in board.rows(USUAL)} == {(None, None, None)}
+    assert {row.inflight is None for row in board.rows(USUAL)} == {False}
+    opened = board.opened(board.rows(USUAL)[0].key, USUAL)
+    assert opened and opened.seconds is None
+    assert {bar.text for bar in detail.returns(opened)} == {"-"}
     assert board.noted == ""
+    assert two_lines(board)[1].startswith("level full by fentry, measuring  ")
+    board.take(recorded()[61])
+    assert "measuring" not in two_lines(board)[1]
+
+
+def two_lines(board: Board) -> list[str]:
+    lines = head(board.interval, USUAL, "every 1 s", 78, board.measured)
+    return ["".join(text for text, _ in each) for each in lines]
+
+
+def test_a_cost_that_was_measured_is_shown_instead_of_the_estimate() -> None:
+    """The daemon measures every third snapshot here. What a second costs is told by two measurements."""
+    totals = [5.0, 5.0, 5.03, 5.03, 5.03, 5.09, 5.09, *[5.09] * 20]
+    first, *rest = (
+        replace(recorded()[60], time=1000.0 + place, costs={"return": Cost(1, seconds)})
+        for place, seconds in enumerate(totals)
+    )
+    board, shown = Board(first), []
+    for each in rest:
+        board.take(each)
+        shown.append(board.measured)
+    assert shown[:6] == [None, None, None, None, pytest.approx(0.02), pytest.approx(0.02)]
+    assert shown[-1] is None, "measured too long ago"
+
+
+def test_the_head_shows_it_without_a_tilde() -> None:
+    board = watched(90)
+    estimated = two_lines(board)[1]
+    assert "fentry, ~" in estimated
+    board._metering.share = 0.0123
+    assert two_lines(board)[1].startswith("level full by fentry, 1.23 % CPU")
+
+
+def test_a_cost_that_begins_anew_is_not_measured_yet() -> None:
+    metering = Metering()
+    for seconds in (5.0, 5.1, 5.2):
+        metering.note({"return": Cost(1, seconds)}, 10.0)
+    assert metering.share == pytest.approx(0.01)
+    metering.note({"return": Cost(1, 0.1)}, 10.0)
+    assert metering.share is None
+    metering.note({}, 10.0)
+    assert metering.share is None
 
 
 def test_the_same_snapshot_again_is_no_news() -> None:

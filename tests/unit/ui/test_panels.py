@@ -195,6 +195,10 @@ def test_the_cost_of_nothing() -> None:
     quiet = between(snapshot(time=2), snapshot(time=1))
     assert cost(quiet) == "idle"
     assert cost(between(snapshot(time=1), snapshot(time=2))) == ""
+    bare = replace(plan(), hooks=tuple(replace(hook, cost_ns=0) for hook in plan().hooks))
+    assert cost(between(snapshot(time=2, plan=bare), snapshot(time=1, plan=bare))) == "", "of a fleet nobody knows it"
+    (_, counted) = head(between(snapshot(time=1), snapshot(time=2)), USUAL, "", 78)
+    assert words([counted]).startswith("level full by fentry  ")
     busy = Snapshot(1001, plan(Level.LEAN), (PoolSample(Pool("1"), {**ZERO, "slow_refills": {(): 10**6}}, {}),))
     assert cost(between(busy, Snapshot(1000, plan(Level.LEAN)))).endswith(" % CPU")
 
