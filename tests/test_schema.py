@@ -11,10 +11,13 @@ import jsonschema
 import pytest
 
 from ppobserve.model.document import to_document
+from ppobserve.model.inventory import inventory_document
 from ppobserve.model.plan import Level, Rung
+from ppobserve.model.snapshot import Pool, PoolSample
+from scripts.output_schemas import schemas
 from scripts.snapshot_schema import PAGE, schema
 from tests.unit.export.samples import moment
-from tests.unit.make import plan, snapshot
+from tests.unit.make import ZERO, plan, snapshot
 from tests.unit.ui.recorded import recorded
 
 SHIPPED = json.loads(PAGE.read_text())
@@ -28,6 +31,22 @@ def document() -> dict[str, Any]:
 def test_it_is_up_to_date() -> None:
     """Else: .venv/bin/python scripts/snapshot_schema.py"""
     assert schema() == SHIPPED
+
+
+@pytest.mark.parametrize("name", ["pools.json", "trace.json"])
+def test_those_of_what_else_prints_json_are_up_to_date(name: str) -> None:
+    """Else: .venv/bin/python scripts/output_schemas.py"""
+    shipped = json.loads((PAGE.parent / name).read_text())
+    assert schemas()[name] == shipped
+    jsonschema.Draft202012Validator.check_schema(shipped)
+
+
+def test_pools_of_every_moment_are_valid() -> None:
+    check = jsonschema.Draft202012Validator(schemas()["pools.json"])
+    for each in (moment(), *recorded()):
+        check.validate(json.loads(json.dumps(inventory_document(each))))
+    listed = PoolSample(Pool("11", "eth0"), ZERO, {"inflight_pages": 127})
+    check.validate(json.loads(json.dumps(inventory_document(snapshot(listed)))))
 
 
 def test_it_is_a_schema() -> None:

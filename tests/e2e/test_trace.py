@@ -8,13 +8,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ppobserve.lab.frames import run_frames
 from tests.live.traffic import has_frames
 
 SECONDS = 60
+SCHEMA = jsonschema.Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/schema/trace.json").read_text()))
 COMMAND = (sys.executable, "-m", "ppobserve.cli.main", "trace", "--netdev", "-")
 
 
@@ -46,6 +49,8 @@ def test_ctrl_c_ends_it_with_the_sum_of_what_it_said() -> None:
     assert [each["event"] for each in shown] == ["slow", "destroy"] * 3
     assert {each["pages"] for each in shown if each["event"] == "destroy"} == {0}
     end = json.loads(rest.splitlines()[-1])
+    for each in (start, *shown, *map(json.loads, rest.splitlines())):
+        SCHEMA.validate(each)
     assert (end["event"], end["limited"], end["lost"]) == ("end", 0, 0)
     assert end["shown"] >= 6
     assert (running.returncode, err) == (0, "")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ppobserve.cli import pools
@@ -17,6 +19,7 @@ from ppobserve.source.live import Live
 from tests.unit.export.samples import moment
 
 Capture = pytest.CaptureFixture[str]
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/pools.json").read_text())
 IDS = {"23", "29", "3-f4240"}
 
 
@@ -78,6 +81,7 @@ def test_only_what_was_just_attached_is_waited_for(told: Told, slept: list[float
 def test_as_json_it_is_one_document(told: Told, slept: list[float], capsys: Capture) -> None:
     assert main(["pools", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
     assert document["schema"] == 1
     assert {pool["id"] for pool in document["pools"]} >= IDS
 

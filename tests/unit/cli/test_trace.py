@@ -6,8 +6,11 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ppobserve.cli import trace
@@ -15,9 +18,11 @@ from ppobserve.cli.main import main
 from ppobserve.errors import NotObservable
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.trace import Dropped, Event, Kind, Selection, trace_plan
+from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.tracing import Tracer
 from tests.unit.make import plan
 
+SCHEMA = jsonschema.Draft202012Validator(json.loads((Path(__file__).parents[3] / "docs/schema/trace.json").read_text()))
 Capture = pytest.CaptureFixture[str]
 
 
@@ -107,11 +112,28 @@ def test_what_is_dropped_is_said_between_the_lines_and_at_the_end(told: Told, ca
 def test_json_is_a_document_a_line_from_start_to_end(told: Told, capsys: Capture) -> None:
     told.batches, told.drops = [[event(1), event(2)]], Dropped(limited=5)
     assert main(["trace", "--json", "-n", "2"]) == 0
-    start, *events, dropped, end = documents(capsys)
+    start, *events, dropped, end = found = documents(capsys)
+    for each in found:
+        SCHEMA.validate(each)
     assert (start["event"], start["schema"], start["rung"]) == ("start", 1, "fentry")
     assert [(each["event"], each["pool"]) for each in events] == [("mismatch", "1"), ("mismatch", "2")]
     assert dropped == {"event": "dropped", "limited": 5, "lost": 0}
     assert end == {"event": "end", "shown": 2, "limited": 5, "lost": 0}
+
+
+def test_every_kind_of_event_is_valid_by_the_schema_that_ships(told: Told, capsys: Capture) -> None:
+    bare = Event(10**18, Kind.CREATE, 0, 0, 0, "", "7")
+    told.batches = [
+        [
+            bare,
+            *(replace(bare, kind=Kind.RETURN, reason=reason, stack=("a", "b")) for reason in RETURNS),
+            *(replace(bare, kind=kind, pages=3, page_node=0, wanted_node=1) for kind in Kind),
+        ]
+    ]
+    assert main(["trace", "--json", "--rung", "tracepoint", "-n", str(len(told.batches[0]))]) == 0
+    for each in documents(capsys):
+        SCHEMA.validate(each)
+    assert not SCHEMA.is_valid({"event": "refill"}) and not SCHEMA.is_valid({"event": "end", "shown": 1})
 
 
 def test_the_words_become_a_selection(told: Told, capsys: Capture) -> None:
