@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -48,8 +49,9 @@ class Terminal:
     def resize(self, columns: int, lines: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(lines))
 
-    def text(self) -> str:
-        return self._tmux("capture-pane", "-p")
+    def text(self, *how: str) -> str:
+        """What is on the screen; with ``-e`` its colours, too."""
+        return self._tmux("capture-pane", "-p", *how)
 
     def until(self, holds: Callable[[str], bool], seconds: float = SECONDS) -> str:
         """The screen, as soon as it *holds*."""
@@ -177,7 +179,25 @@ def test_sigterm_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path: Pat
     assert attached and gone(attached)
 
 
-def test_without_colour_or_a_terminal_that_can_it_is_text(terminal: Terminal) -> None:
+COLOURED = re.compile("\x1b\\[[0-9;]*[34][0-7]|\x1b\\[[0-9;]*[34]8[;:]")
+"""A colour of text or background, by number, of 256, or of 16 million."""
+
+
+def test_without_colour_nothing_is_coloured(terminal: Terminal) -> None:
+    ppobserve(terminal, f"top --from {RECORDING}")
+    terminal.sees("web-17", "▶ 00:0", "zombies")
+    assert COLOURED.search(terminal.text("-e"))
+    terminal.type("q")
+    terminal.sees("status 0")
+    terminal.type("clear; export NO_COLOR=1\n")
+    ppobserve(terminal, f"top --from {RECORDING}")
+    terminal.sees("web-17", "▶ 00:0", "zombies")
+    assert not COLOURED.search(terminal.text("-e"))
+    terminal.type("q")
+    terminal.sees("status 0")
+
+
+def test_a_terminal_that_can_not_gets_text(terminal: Terminal) -> None:
     terminal.type("export TERM=dumb\n")
     ppobserve(terminal, "top 0.2 --level standard")
     terminal.sees("Ctrl-C to end", "POOL     NETDEV")

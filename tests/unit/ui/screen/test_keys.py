@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from textual import events
 
 from ppobserve.errors import ReadError, RemoteError
 from ppobserve.model.group import Grouping
-from ppobserve.model.snapshot import Snapshot
+from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.source.recorded import open_recording
 from ppobserve.ui.screen.position import Position
 from ppobserve.ui.screen.table import PoolTable
 from ppobserve.ui.screen.theme import DARK, LIGHT
@@ -22,6 +25,7 @@ from tests.unit.source.playing import Played
 from tests.unit.ui.recorded import recorded
 from tests.unit.ui.screen.conftest import Driven, Shown
 
+ZOMBIE = Path(__file__).parents[3] / "data/recordings/zombie.jsonl.gz"
 Drive = Callable[..., None]
 
 
@@ -119,6 +123,33 @@ def test_a_filter_that_fits_nothing_says_so(drive: Drive) -> None:
     drive(steps)
 
 
+def test_f_adds_the_pools_of_a_device_up(drive: Drive) -> None:
+    """A veth's two pools, made one device's."""
+    both = [replace(each, pools=tuple(map(_of_one_device, each.pools))) for each in recorded()[84:90]]
+
+    async def steps(on: Driven) -> None:
+        before = {each.pool.id: each for each in on.app.board.rows(View())}
+        await on.press("f")
+        assert on.app.view.grouping is Grouping.NETDEV
+        assert sorted(on.column("POOL")) == ["1 pool", "1 pool", "1 pool", "2 pools"]
+        row = next(row for row in on.app.board.rows(on.app.view) if len(row.members) == 2)
+        alone = [before[key] for (key,) in row.members]
+        assert sorted(each.pool.id for each in alone) == ["5", "7"]
+        assert row.refills == pytest.approx(sum(each.refills or 0 for each in alone)) and all(
+            each.refills for each in alone
+        )
+        assert row.inflight == sum(each.inflight or 0 for each in alone)
+        await on.press("enter")
+        assert "2 pools added up" in on.text()
+
+    drive(steps, source=Shown(both))
+
+
+def _of_one_device(sample: PoolSample) -> PoolSample:
+    pool = sample.pool
+    return replace(sample, pool=replace(pool, netns=1, ifindex=77)) if pool.id in ("5", "7") else sample
+
+
 def test_f_adds_up_by_netdev_then_by_node(drive: Drive) -> None:
     async def steps(on: Driven) -> None:
         await on.press("f")
@@ -136,6 +167,34 @@ def test_f_adds_up_by_netdev_then_by_node(drive: Drive) -> None:
 
 
 def test_z_shows_zombies_only(drive: Drive) -> None:
+    """A pool that outlives its device, because a socket does not read."""
+    shown = with_a_zombie()
+
+    async def steps(on: Driven) -> None:
+        states = {each.pool.state for each in on.app.board.rows(View())}
+        assert State.DETACHED in states and State.LIVE in states
+        await on.press("z")
+        assert "only zombies" in on.text()
+        (row,) = on.app.board.rows(on.app.view)
+        assert row.pool.state is State.DETACHED and on.column("POOL")[0].startswith(row.pool.id)
+        await on.press("enter")
+        assert "destroyed, pages still out" in on.text()
+        await on.press("escape", "z")
+        assert {each.pool.state for each in on.app.board.rows(on.app.view)} == states
+
+    drive(steps, source=Shown(shown), count=len(shown))
+
+
+def with_a_zombie() -> list[Snapshot]:
+    """And a pool that lives, for all others had ended by then."""
+    (nic,) = (each for each in recorded()[84].pools if each.pool.netdev == "eth0")
+    with closing(open_recording(ZOMBIE)) as recording:
+        every = list(recording.snapshots(len(recording)))
+    first = next(n for n, each in enumerate(every) if any(s.pool.state is State.DETACHED for s in each.pools))
+    return [replace(each, pools=(*each.pools, nic)) for each in every[first : first + 3]]
+
+
+def test_z_without_a_zombie_says_so(drive: Drive) -> None:
     async def steps(on: Driven) -> None:
         await on.press("z")
         assert "only zombies" in on.text() and "no pool fits" in on.text()
