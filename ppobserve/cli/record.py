@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import repeat
 from math import ceil
 from pathlib import Path
 
 from ppobserve.cli import options
 from ppobserve.cli.lab import size, whole
-from ppobserve.errors import UsageError
+from ppobserve.errors import HostError, UsageError
+from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import open_source
 from ppobserve.source.base import Source
 from ppobserve.source.recorder import Recorder
@@ -51,8 +53,39 @@ def run(args: argparse.Namespace) -> int:
 def _record(recorder: Recorder, args: argparse.Namespace) -> None:
     with closing(_source(args)) as source, _until_told() as told:
         _log(f"recording into {args.output} every {args.interval:g} s, Ctrl-C to end")
+        reading = Reading(source)
         for _ in moments(args.interval, args.count, told):
-            recorder.write(source.read())
+            if snapshot := reading.read():
+                recorder.write(snapshot)
+    if reading.failed:
+        _log(f"{reading.failed} reads failed, and there is nothing of those moments")
+
+
+@dataclass
+class Reading:
+    """Goes on where a read fails, once one has worked: a daemon may be started anew while one sleeps."""
+
+    source: Source
+    worked: bool = False
+    failed: int = 0
+    _trouble: str = ""
+
+    def read(self) -> Snapshot | None:
+        """All pools now, or None, and why, once for each reason. HostError where none could ever be read."""
+        try:
+            snapshot = self.source.read()
+        except HostError as error:
+            if not self.worked:
+                raise
+            self.failed += 1
+            if error.what != self._trouble:
+                _log(f"{error.what}; trying again")
+            self._trouble = error.what
+            return None
+        if self._trouble:
+            _log("reading again")
+        self.worked, self._trouble = True, ""
+        return snapshot
 
 
 def _source(args: argparse.Namespace) -> Source:

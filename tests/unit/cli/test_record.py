@@ -7,13 +7,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from ppobserve.cli import record
 from ppobserve.cli.main import main
-from ppobserve.errors import ReadError
+from ppobserve.errors import ReadError, RemoteError
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import opening
 from ppobserve.source.live import Live
@@ -70,18 +71,39 @@ def test_a_signal_ends_it_well(number: int, shown: Shown, tmp_path: Path, monkey
     assert signal.getsignal(number) == before
 
 
-def test_a_read_that_fails_ends_it_and_what_was_recorded_stays(
-    shown: Shown, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def failing(shown: Shown, monkeypatch: pytest.MonkeyPatch, *calls: int) -> None:
+    """These reads fail, by their number from 1."""
+    number = count(1)
+
     def read() -> Snapshot:
-        if shown.reads == 2:
-            raise ReadError("cannot read the counters")
+        if next(number) in calls:
+            raise RemoteError("cannot read http://db7:10817: connection refused", fix="start it")
         return Shown.read(shown)
 
     monkeypatch.setattr(shown, "read", read)
+
+
+def test_a_read_that_fails_is_a_gap_and_it_goes_on(
+    shown: Shown, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that is started anew while one sleeps."""
+    failing(shown, monkeypatch, 3, 4, 7)
+    assert main(["record", "-o", str(tmp_path / "a.gz"), "0.01", "8"]) == 0
+    assert len(times(tmp_path / "a.gz")) == 5
+    trouble = "ppobserve: cannot read http://db7:10817: connection refused; trying again\n"
+    again = "ppobserve: reading again\n"
+    failed = "ppobserve: 3 reads failed, and there is nothing of those moments\n"
+    end = f"ppobserve: 5 snapshots are in {tmp_path / 'a.gz'}\n"
+    assert capsys.readouterr().err.endswith(f"Ctrl-C to end\n{(trouble + again) * 2}{failed}{end}")
+
+
+def test_what_could_never_be_read_is_an_error(
+    shown: Shown, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(shown, monkeypatch, 1)
     assert main(["record", "-o", str(tmp_path / "a.gz"), "0.01"]) == 1
-    assert capsys.readouterr().err.endswith("ppobserve: cannot read the counters\n")
-    assert len(times(tmp_path / "a.gz")) == 2
+    assert capsys.readouterr().err.endswith("cannot read http://db7:10817: connection refused\n  try: start it\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_daemon_is_recorded_where_there_is_one(
