@@ -49,7 +49,7 @@ def add_source(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 def opening(args: argparse.Namespace) -> Opening:
     """What is asked of a kernel that has to be attached to first. UsageError where that is not what is read."""
-    asked = Opening(level(args) if args.level else None, rung(args))
+    asked = Opening(level(args) if getattr(args, "level", None) else None, rung(args))
     if asked.is_particular and args.source != LIVE:
         raise UsageError("--level and --rung are for --from live: what others count is theirs to say")
     return asked

@@ -11,7 +11,7 @@ from ppobserve.cli import options
 from ppobserve.cli.lab import duration
 from ppobserve.model.inventory import inventory, inventory_document
 from ppobserve.model.snapshot import Snapshot
-from ppobserve.source import Opening, open_source
+from ppobserve.source import open_source
 from ppobserve.source.live import Live
 from ppobserve.source.opening import LIVE
 from ppobserve.ui.pools import table
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def look(args: argparse.Namespace) -> Snapshot:
     """All pools. Those that the kernel doesn't list are seen when someone uses them: what was just attached waits."""
-    source = open_source(args.source, Opening(rung=options.rung(args)), _say)
+    source = open_source(args.source, options.opening(args), _say)
     try:
         if isinstance(source, Live):
             time.sleep(args.seconds)

@@ -87,9 +87,21 @@ def test_as_json_it_is_one_document(told: Told, slept: list[float], capsys: Capt
 
 
 def test_the_words_say_where_from_and_how(told: Told, slept: list[float], capsys: Capture) -> None:
-    assert main(["pools", "--from", "http://host:10817", "--rung", "kprobe", "--wide"]) == 0
-    assert told.asked == [("http://host:10817", Opening(rung=Rung.KPROBE))]
+    assert main(["pools", "--from", "http://host:10817", "--wide"]) == 0
+    assert told.asked == [("http://host:10817", Opening())]
     assert "CONSUMER" in capsys.readouterr().out
+
+
+def test_a_rung_is_asked_of_the_kernel(told: Told, slept: list[float], capsys: Capture) -> None:
+    assert main(["pools", "--rung", "kprobe"]) == 0
+    assert told.asked == [("live", Opening(rung=Rung.KPROBE))]
+
+
+def test_of_others_no_rung_can_be_asked(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(pools, "open_source", lambda *_: pytest.fail("opened for nothing"))
+    assert main(["pools", "--from", "http://host:10817", "--rung", "kprobe"]) == 2
+    said = capsys.readouterr()
+    assert said.err == "ppobserve: --level and --rung are for --from live: what others count is theirs to say\n"
 
 
 def test_a_source_that_is_none_exits_2(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
