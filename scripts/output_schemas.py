@@ -70,7 +70,7 @@ def events() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "ppobserve trace",
-        "description": "A line of a trace: first start, then events and dropped, last end. limited and lost are totals.",
+        "description": "A line of a trace: first start, then events and dropped, last end.",
         "oneOf": [start(), event(), line("dropped"), line("end", shown=COUNT)],
     }
 

@@ -24,6 +24,8 @@ from ppobserve.ui.pool_columns import BUSY, BY_KEY, Column, column_called, colum
 from ppobserve.ui.top import COLUMNS, footnotes, header, headings, table
 from ppobserve.ui.view import View, look
 
+_TEXTUAL = "the wheel with [top] in a venv brings it, see docs/deploy.md"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The bcc habit: ``[interval [count]]``."""
@@ -87,7 +89,7 @@ def _wants_screen(args: argparse.Namespace, notes: list[str]) -> bool:
     if os.environ.get("TERM", "dumb") == "dumb" or "utf" not in (sys.stdout.encoding or "").lower():
         return False
     if find_spec("textual") is None:
-        notes.append("the screen needs Textual (pip install 'ppobserve[top]'); this is the plain text")
+        notes.append(f"the screen needs Textual ({_TEXTUAL}); this is the plain text")
         return False
     return True
 

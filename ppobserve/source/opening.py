@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppobserve.errors import HostError, NobodyThere
+from ppobserve.errors import HostError, NobodyThere, UsageError
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.base import Source
 
@@ -19,6 +20,7 @@ DAEMONS = ("http://127.0.0.1:10817", "http://[::1]:10817")
 _PATIENCE = 1.0
 """Seconds that it may take; it is asked before anything else is done."""
 
+_HOST_PORT = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _MANY = 3
 """Sentences about what is wrong with a recording."""
 
@@ -57,6 +59,8 @@ def _recording(path: Path, say: Callable[[str], None]) -> Source:
     """What is left out of it is said, the worst first; ``report`` lists it all."""
     from ppobserve.source.recorded import open_recording
 
+    if _HOST_PORT.fullmatch(str(path)) and not path.exists():
+        raise UsageError(f"cannot read {path}: there is no such file", fix=f"--from http://{path}")
     recorded = open_recording(path)
     problems = recorded.problems
     for each in problems[:_MANY]:

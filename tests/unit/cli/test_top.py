@@ -234,10 +234,8 @@ def test_without_textual_one_sentence_and_the_text(capsys: Capture, monkeypatch:
     assert on_a_terminal(monkeypatch, "300") == []
     said = capsys.readouterr()
     assert said.out.startswith("ppobserve: level full, by fentry\nPOOL ")
-    assert (
-        said.err
-        == "ppobserve: the screen needs Textual (pip install 'ppobserve[top]'); this is the plain text\n" + GAPS
-    )
+    brings = "the wheel with [top] in a venv brings it, see docs/deploy.md"
+    assert said.err == f"ppobserve: the screen needs Textual ({brings}); this is the plain text\n{GAPS}"
 
 
 @pytest.mark.parametrize("command", [["top", "--once"], ["pools"]])

@@ -138,6 +138,20 @@ def test_an_address_is_a_daemon() -> None:
         open_source("ftp://host")
 
 
+@pytest.mark.parametrize("text", ["web-17:10817", "10.0.0.1:80", "[::1]:10817"])
+def test_an_address_that_lacks_its_scheme_is_told_so(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_source(text)
+    assert str(caught.value) == f"cannot read {text}: there is no such file\n  try: --from http://{text}"
+
+
+def test_a_file_may_be_called_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("web-17:10817").touch()
+    with pytest.raises(RecordingError, match="web-17:10817 is empty"):
+        open_source("web-17:10817")
+
+
 def test_anything_else_is_a_file(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"no\.jsonl"):
         open_source(str(tmp_path / "no.jsonl"))
