@@ -139,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(404, TEXT, b"not here: try /metrics\n")
         except HostError as error:
             self._answer(500, TEXT, f"{error}\n".encode())
+        except ConnectionError:  # who asked has gone, as one does whose patience is over: no news for the log
+            self.close_connection = True
 
     do_HEAD = do_GET
     """The same without the body (RFC 9110, 9.3.2)."""

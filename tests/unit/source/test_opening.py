@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -95,9 +96,19 @@ def test_a_daemon_of_another_schema_is_told_before_all_is_attached_twice(
 
 
 def test_a_daemon_that_is_slow_is_told(
-    daemon: Source, asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
+    daemon: Source,
+    asked: list[tuple[Level, Rung | None]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    released = threading.Event()
+    released, answered = threading.Event(), threading.Event()
+    finish = server.Server.shutdown_request
+
+    def finished(*request: Any) -> None:
+        finish(*request)
+        answered.set()
+
+    monkeypatch.setattr(server.Server, "shutdown_request", finished)
 
     def read() -> Snapshot:
         released.wait(30)
@@ -108,6 +119,8 @@ def test_a_daemon_that_is_slow_is_told(
     said: list[str] = []
     open_source("live", say=said.append)
     released.set()
+    assert answered.wait(30)
+    assert capsys.readouterr().err == "", "the daemon has nothing to say about who did not wait"
     assert asked == [(Level.STANDARD, None)]
     assert said[0] == f"cannot read {opening.DAEMONS[1]}: no whole answer within 0.1 s; attaching anew"
 
