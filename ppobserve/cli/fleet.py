@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from itertools import count
 
 from ppobserve.cli import options
+from ppobserve.cli.values import seconds_between
 from ppobserve.errors import PrometheusError
 from ppobserve.model.rates import Row
 from ppobserve.source.fleet import Fleet, Scope
@@ -42,7 +43,9 @@ def _add_top(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hosts", type=_hosts, metavar="N", default=Scope.hosts, help="how many of the worst")
     parser.add_argument("--window", type=_window, default=Scope.window, help="what rates are over (default: 5m)")
     parser.add_argument("--limit", type=_hosts, metavar="N", default=20, help="show so many pools at most")
-    parser.add_argument("--timeout", type=_timeout, default=SECONDS, metavar="S", help="seconds a query may take")
+    parser.add_argument(
+        "--timeout", type=seconds_between(0.1, 600), default=SECONDS, metavar="S", help="seconds a query may take"
+    )
     parser.add_argument("--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'",
                         help="sent along, such as a tenant or a token")  # fmt: skip
     parser.add_argument("--once", action="store_true", help="one look, then end")
@@ -59,16 +62,6 @@ def _window(text: str) -> str:
     if not re.fullmatch(r"([0-9]+(ms|[smhdw]))+", text):
         raise argparse.ArgumentTypeError(f"{text} is not a time as of 5m, 90s or 1h")
     return text
-
-
-def _timeout(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0.1 <= seconds <= 600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 600 seconds")
-    return seconds
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import count, islice
-from types import FrameType
 from typing import Any
 
+from ppobserve.cli.interrupt import until_interrupted
+from ppobserve.cli.values import duration, size, whole
 from ppobserve.lab.affinity import check
 from ppobserve.lab.frames import FRAMES_PER_POOL, bursts, check_values, parts
 from ppobserve.lab.redirect import veth_that_drops
@@ -22,7 +22,6 @@ from ppobserve.lab.veth import End, VethLab
 
 # Ctrl-C is seen between two of these: some 10 ms on a host, a second on an emulated CPU.
 CHUNK_BYTES = 4 << 20
-_SUFFIXES = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +49,6 @@ def run(args: argparse.Namespace) -> int:
         return _veth(args, stop) if args.lab_kind == "veth" else _frames(args, stop)
 
 
-def size(text: str) -> int:
-    """A positive number of bytes; the suffixes K, M, G, T are powers of 1024: ``10M`` is 10485760."""
-    digits, power = (text[:-1], _SUFFIXES[text[-1].upper()]) if text[-1:].upper() in _SUFFIXES else (text, 0)
-    return whole(digits) << power
-
-
-def whole(text: str) -> int:
-    """A positive whole number."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"not a positive number: {text!r}")
-    return int(text)
-
-
-def duration(text: str) -> float:
-    """A positive number of seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"not a positive number of seconds: {text!r}")
-    return seconds
-
-
 def cpu(text: str) -> int:
     """The number of one CPU."""
     if not text.isdecimal():
@@ -84,22 +59,6 @@ def cpu(text: str) -> int:
 def cpus(text: str) -> list[int]:
     """Several CPUs, with commas: ``0,1``."""
     return [cpu(each) for each in text.split(",")]
-
-
-@contextmanager
-def until_interrupted() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that what is under way gets finished; a second one interrupts as ever."""
-    stop = threading.Event()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _add_veth(parser: argparse.ArgumentParser) -> None:

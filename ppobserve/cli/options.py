@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
+from ppobserve.cli.values import seconds_between, whole
 from ppobserve.errors import UsageError
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.opening import LIVE, Opening
@@ -28,12 +30,14 @@ def add_sampling(parser: argparse.ArgumentParser, default: float = 1.0) -> None:
     """How often, and how many times: ``[interval [count]]``, as bcc's tools have it."""
     parser.add_argument(
         "interval",
-        type=_seconds,
+        type=seconds_between(0.01, 86400),
         nargs="?",
         default=default,
         help=f"seconds between two samples (default: {default:g})",
     )
-    parser.add_argument("count", type=_count, nargs="?", help="how many samples (default: until Ctrl-C)")
+    parser.add_argument(
+        "count", type=partial(whole, what="samples"), nargs="?", help="how many samples (default: until Ctrl-C)"
+    )
 
 
 def add_source(parser: argparse.ArgumentParser, more: str = "") -> None:
@@ -53,27 +57,6 @@ def opening(args: argparse.Namespace) -> Opening:
     if asked.is_particular and args.source != LIVE:
         raise UsageError("--level and --rung are for --from live: what others count is theirs to say")
     return asked
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0.01 <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.01 and 86400 seconds")
-    return value
-
-
-def _count(text: str) -> int:
-    return whole(text, "samples")
-
-
-def whole(text: str, what: str) -> int:
-    """A positive whole number of something."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of {what}")
-    return int(text)
 
 
 def level(args: argparse.Namespace) -> Level:

@@ -8,7 +8,7 @@ import sys
 import time
 
 from ppobserve.cli import options
-from ppobserve.cli.lab import duration
+from ppobserve.cli.values import duration
 from ppobserve.model.inventory import inventory, inventory_document
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import open_source

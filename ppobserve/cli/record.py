@@ -15,7 +15,7 @@ from math import ceil
 from pathlib import Path
 
 from ppobserve.cli import options
-from ppobserve.cli.lab import size, whole
+from ppobserve.cli.values import size, whole
 from ppobserve.errors import HostError, UsageError
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source import open_source

@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
 from ppobserve.cli import options
+from ppobserve.cli.values import whole
 from ppobserve.errors import UsageError
 from ppobserve.model.document import to_document
 from ppobserve.model.rates import Interval, between
@@ -43,15 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_view(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", metavar="COLUMN", help="numbers from the highest, names from A (default: busiest)")
     parser.add_argument("--reverse", action="store_true", help="sort the other way round")
-    parser.add_argument("--limit", type=_limit, metavar="N", help="show so many pools at most")
+    parser.add_argument("--limit", type=partial(whole, what="pools"), metavar="N", help="show so many pools at most")
     parser.add_argument(
         "--filter", default="", metavar="TERMS", help="only pools that fit: 'netdev=eth* mismatches>0 mlx5'"
     )
     parser.add_argument("--columns", metavar="A,B", help=f"of {', '.join(BY_KEY)}")
-
-
-def _limit(text: str) -> int:
-    return options.whole(text, "pools")
 
 
 def run(args: argparse.Namespace) -> int:

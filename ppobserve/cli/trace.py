@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ppobserve.cli import options
-from ppobserve.cli.lab import duration, until_interrupted, whole
+from ppobserve.cli.interrupt import until_interrupted
+from ppobserve.cli.values import duration, whole
 from ppobserve.kernel.features import gather
 from ppobserve.model.trace import DEFAULT_LIMIT, Dropped, Event, Kind, Selection, event_document, start_document
 from ppobserve.probe.events import NODES

@@ -100,7 +100,7 @@ def test_json_has_the_pools_of_the_view_in_its_order(capsys: Capture) -> None:
         (["--sort", "slwo"], "--sort: there is no column 'slwo'\n  try: slow"),
         (["--columns", "pool,slwo"], "--columns: there is no column 'slwo'"),
         (["--filter", "slow>x"], "filter: 'slow>x' compares with 'x', which is no number"),
-        (["--limit", "0"], "0 is not a positive number of pools"),
+        (["--limit", "0"], "not a positive number of pools: '0'"),
         (["--json", "--columns", "pool"], "--columns is for text"),
         (["--level", "full"], "--level and --rung are for --from live"),
         (["--from", "http://host:1/metrics"], "'http://host:1/metrics' is not the address of a daemon"),

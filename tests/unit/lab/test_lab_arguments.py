@@ -26,19 +26,19 @@ def parse(*words: str) -> argparse.Namespace:
     [("1", 1), ("1500", 1500), ("4K", 4096), ("10M", 10 << 20), ("10m", 10 << 20), ("2G", 2 << 30), ("1T", 1 << 40)],
 )
 def test_sizes(text: str, expected: int) -> None:
-    assert lab.size(text) == expected
+    assert values.size(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "M", "0", "0M", "-1", "1.5M", "10MB", "ten", "1 M"])
 def test_what_is_not_a_size(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="not a positive number"):
-        lab.size(text)
+        values.size(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
 def test_what_is_not_a_duration(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="seconds"):
-        lab.duration(text)
+        values.duration(text)
 
 
 @pytest.mark.parametrize(
