@@ -10,7 +10,7 @@ from itertools import islice
 
 import pytest
 
-from ppobserve.cli import lab
+from ppobserve.cli import interrupt, lab, values
 from ppobserve.errors import UsageError
 from ppobserve.lab.veth import End
 
@@ -89,7 +89,7 @@ def test_an_unknown_cpu_is_refused_before_anything_is_made(
 
 def test_the_first_interrupt_asks_to_stop_and_the_second_insists() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with lab.until_interrupted() as stop:
+    with interrupt.until_interrupted() as stop:
         assert not stop.is_set()
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.is_set()
