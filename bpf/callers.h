@@ -21,7 +21,7 @@ static u32 reason_of_caller(u64 ip)
 }
 
 /* What the callers say, else what the page says. */
-static u32 reason_of(void *ctx, u64 netmem)
+static u32 reason_by_callers(void *ctx, u64 netmem)
 {
 	u32 zero = 0, reason = RETURNS;
 	struct callers *c = callers.lookup(&zero);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* A new pool, before anyone uses it: those that stay idle are known, too. By BPF trampoline. */
+/* New pools by BPF trampoline. */
 
 #ifdef CREATE_PERCPU
 EXIT(CREATE_FUNCTION, u64 parameters, u64 cpu, u64 pool)
@@ -8,6 +8,6 @@ EXIT(CREATE_FUNCTION, u64 parameters, u64 pool)
 #endif
 {
 	if (!is_error(pool))
-		entry_of(pool);
+		pool_created(ctx, pool);
 	return 0;
 }

@@ -99,7 +99,7 @@ static u64 pp_frag_page(u64 pool)
 /*
  * Does someone besides its driver use the pool, as XDP's memory model does? The driver's page_pool_destroy then only
  * drops its reference. Kernel commit 1da4bbeffe41 ("net: core: page_pool: add user refcnt and reintroduce
- * page_pool_destroy", 5.4).
+ * page_pool_destroy", 5.3).
  */
 static bool pp_is_shared(u64 pool)
 {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Refill and slow path by BPF trampoline: exit programs see the arguments, so the slow path needs no entry. */
-
-struct page_pool;
-
-#define ENTRY(function, args...) KFUNC_PROBE(function, args)
-#define EXIT(function, args...) KRETFUNC_PROBE(function, args)
+/*
+ * Refill and slow path by BPF trampoline: exit programs see the arguments, so the slow path needs no entry, and at level
+ * lean the refill needs none. A refill that is inside the allocation ends where the slow path begins.
+ */
 
 #ifdef INLINED_REFILL
 ENTRY(SLOW_FUNCTION, struct page_pool *pool)

@@ -11,7 +11,7 @@ int page_returned(struct bpf_raw_tracepoint_args *ctx)
 	struct slot *s = c ? slot_of(c, pool) : 0;
 
 	if (s)
-		count_return(s, pool, netmem, reason_of(ctx, netmem));
+		count_return(s, pool, netmem, reason_by_callers(ctx, netmem));
 	return 0;
 }
 

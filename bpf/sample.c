@@ -2,7 +2,6 @@
 /* Attached to nothing: user space runs them on demand (BPF_PROG_TEST_RUN). */
 
 /* Bring one entry of the table up to date. */
-
 int sample_pool(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 entry = ctx->args[0];

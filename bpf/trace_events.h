@@ -34,7 +34,7 @@ static void tell_slow(void *ctx, u64 pool, u64 netmem, s32 pages)
 	tell(ctx, &e, pool);
 }
 
-static void tell_create(void *ctx, u64 pool)
+static void pool_created(void *ctx, u64 pool)
 {
 	struct event e = {
 		.kind = EVENT_CREATE,

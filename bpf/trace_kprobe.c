@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* What is traced by kprobe and kretprobe: as much of it as the events asked for need. */
+/* Refill and slow path, traced by kprobe and kretprobe: as much of it as the events asked for need. */
 
 #ifdef REFILL_FUNCTION
 int refill_entry(struct pt_regs *ctx)
 {
-	begin_refill(PT_REGS_PARM1(ctx));
+	note_refill(PT_REGS_PARM1(ctx));
 	return 0;
 }
 
 int refill_exit(struct pt_regs *ctx)
 {
-	end_refill();
+	note_refill(0);
 	return 0;
 }
 #endif
@@ -34,17 +34,6 @@ int slow_exit(struct pt_regs *ctx)
 
 	if (pool && *pool && page)
 		tell_slow(ctx, *pool, page, pp_cache_count(*pool) + 1);
-	return 0;
-}
-#endif
-
-#ifdef CREATE_FUNCTION
-int create_exit(struct pt_regs *ctx)
-{
-	u64 pool = PT_REGS_RC(ctx);
-
-	if (!is_error(pool))
-		tell_create(ctx, pool);
 	return 0;
 }
 #endif

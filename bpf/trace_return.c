@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Returns, where functions are hooked: the reason is what the pool is going through, as in bpf/return_refill.c. */
+/* Returns, where functions are hooked. */
 
-static void begin_refill(u64 pool)
+/* The pool that this CPU refills from here on; 0: none. */
+static void note_refill(u64 pool)
 {
 	struct cpu *c = this_cpu();
 
@@ -9,26 +10,12 @@ static void begin_refill(u64 pool)
 		c->refilling = pool;
 }
 
-static void end_refill(void)
-{
-	begin_refill(0);
-}
-
-static u32 reason_of(u64 pool, u64 netmem)
-{
-	struct cpu *c = this_cpu();
-
-	if (c && is_refilling(c, pool))
-		return RETURN_NUMA;
-	if (tearing.lookup(&pool))
-		return RETURN_TEARDOWN;
-	return c && is_flushed(c, pool) ? RETURN_NID_UPDATE : page_reason(netmem);
-}
-
 int page_returned(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 pool = ctx->args[0], netmem = ctx->args[1];
+	struct cpu *c = this_cpu();
 
-	tell_return(ctx, pool, netmem, reason_of(pool, netmem));
+	if (c)
+		tell_return(ctx, pool, netmem, reason_by_state(c, pool, tearing.lookup(&pool) != 0, netmem));
 	return 0;
 }

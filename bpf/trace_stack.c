@@ -6,7 +6,7 @@ int page_returned(struct bpf_raw_tracepoint_args *ctx)
 	u64 pool = ctx->args[0], netmem = ctx->args[1];
 
 	if (may_be_wanted(pool))
-		tell_return(ctx, pool, netmem, reason_of(ctx, netmem));
+		tell_return(ctx, pool, netmem, reason_by_callers(ctx, netmem));
 	return 0;
 }
 

@@ -25,14 +25,14 @@ _PACKAGE = Path(ppobserve.__file__).parent
 
 COMMON = ("abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h")
 BY_RUNG = {
-    Rung.FENTRY: ("refill.h", "refill_fentry.c"),
+    Rung.FENTRY: ("refill.h", "trampoline.h", "refill_fentry.c"),
     Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
     Rung.TRACEPOINT: ("returns.h", "callers.h", "return_stack.c"),
 }
 TRACE = ("abi.h", "page_pool.h", "page.h", "identity.h", "trace_abi.h", "trace.h", "trace_events.h")
 TRACE_BY_RUNG = {
-    Rung.FENTRY: ("cpu.h", "trace_life.c", "trace_return.c", "trace_fentry.c"),
-    Rung.KPROBE: ("cpu.h", "trace_life.c", "trace_return.c", "trace_kprobe.c"),
+    Rung.FENTRY: ("cpu.h", "trace_life.c", "reason.h", "trace_return.c", "trampoline.h", "trace_fentry.c"),
+    Rung.KPROBE: ("cpu.h", "trace_life.c", "reason.h", "trace_return.c", "trace_kprobe.c"),
     Rung.TRACEPOINT: ("trace_life.c", "callers.h", "trace_stack.c"),
 }
 
@@ -58,13 +58,13 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
     """The files of one plan, in the order in which they are compiled."""
     chosen = [*COMMON, *BY_RUNG[plan.rung]]
     if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
-        chosen += ["returns.h", "return_refill.c"]
+        chosen += ["returns.h", "reason.h", "return_refill.c"]
     if plan.has("alloc"):
         chosen += ["alloc.h", f"alloc_{plan.rung.value}.c"]
     if plan.has("fragment"):
         chosen += ["fragment.h", f"fragment_{plan.rung.value}.c"]
     if plan.has("create"):
-        chosen.append(f"create_{plan.rung.value}.c")
+        chosen += ["create.h", f"create_{plan.rung.value}.c"]
     if plan.has("teardown"):
         chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
     chosen.append("life.c")
@@ -80,8 +80,8 @@ def text(plan: Plan, tables: abi.Tables, folder: Path | None = None, *, audits: 
 
 def trace_files(plan: Plan) -> tuple[str, ...]:
     """The files of a plan that traces."""
-    teardown = (f"teardown_{plan.rung.value}.c",) if plan.has("teardown") else ()
-    return (*TRACE, *TRACE_BY_RUNG[plan.rung], *teardown)
+    shared = (f"{hook}_{plan.rung.value}.c" for hook in ("create", "teardown") if plan.has(hook))
+    return (*TRACE, *TRACE_BY_RUNG[plan.rung], *shared)
 
 
 def joined(names: Iterable[str], assertions: str, folder: Path | None = None) -> str:

@@ -18,35 +18,36 @@ from tests.unit.make import KERNEL, kernel, plan
 BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h"]
 ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
-    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "refill_fentry.c", "life.c", *ON_DEMAND],
+    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "trampoline.h", "refill_fentry.c", "life.c", *ON_DEMAND],
     (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "life.c", *ON_DEMAND],
     (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "callers.h", "return_stack.c", "life.c", *ON_DEMAND],
     (Rung.FENTRY, Level.STANDARD): [
-        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c",
-        "create_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
+        *BASE, "refill.h", "trampoline.h", "refill_fentry.c", "returns.h", "reason.h", "return_refill.c",
+        "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.STANDARD): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c",
-        "create_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "reason.h", "return_refill.c",
+        "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.STANDARD): [
         *BASE, "returns.h", "callers.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.FENTRY, Level.FULL): [
-        *BASE, "refill.h", "refill_fentry.c", "returns.h", "return_refill.c",
+        *BASE, "refill.h", "trampoline.h", "refill_fentry.c", "returns.h", "reason.h", "return_refill.c",
         "alloc.h", "alloc_fentry.c",
-        "fragment.h", "fragment_fentry.c", "create_fentry.c", "teardown.h", "teardown_fentry.c",
+        "fragment.h", "fragment_fentry.c", "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c",
         "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.FULL): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "return_refill.c",
+        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "reason.h", "return_refill.c",
         "alloc.h", "alloc_kprobe.c",
-        "fragment.h", "fragment_kprobe.c", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
+        "fragment.h", "fragment_kprobe.c", "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
         "life.c", "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.FULL): [*BASE, "returns.h", "callers.h", "return_stack.c", "life.c", "nid.c", *ON_DEMAND],
 }  # fmt: skip
 
+FUNCTION = re.compile(r"^(?:static )?((?:struct )?\w+ \*?)(\w+)\(([^)]*)\)$", re.MULTILINE)
 BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
 """Names that BCC brings along."""
 
@@ -120,12 +121,23 @@ def test_a_trace_takes_nothing_from_outside_that_is_not_defined(rung: Rung) -> N
 
 
 @pytest.mark.parametrize("rung", [Rung.FENTRY, Rung.KPROBE])
-def test_a_trace_of_mismatches_alone_leaves_the_end_of_pools_out(rung: Rung) -> None:
+def test_a_trace_of_mismatches_alone_leaves_beginning_and_end_of_pools_out(rung: Rung) -> None:
     assert f"teardown_{rung.value}.c" in source.trace_files(traced(rung, Kind.RETURN))
-    assert f"teardown_{rung.value}.c" not in source.trace_files(traced(rung, Kind.MISMATCH))
+    assert f"create_{rung.value}.c" in source.trace_files(traced(rung, Kind.CREATE))
+    alone = source.trace_files(traced(rung, Kind.MISMATCH))
+    assert not [name for name in alone if name.startswith(("create", "teardown"))]
     defined = source.defines(KERNEL, traced(rung, Kind.MISMATCH), source.tables(KERNEL))
     assert "REFILL_FUNCTION" in defined
     assert not {"SLOW_FUNCTION", "CREATE_FUNCTION"} & set(defined)
+
+
+def test_a_function_that_counting_and_tracing_each_define_is_called_alike() -> None:
+    found: dict[str, set[str]] = {}
+    for path in source.bpf_folder().glob("*.[ch]"):
+        for kind, name, parameters in FUNCTION.findall(path.read_text()):
+            found.setdefault(name, set()).add(f"{kind}{name}({parameters})")
+    assert {"reason_by_state", "pool_created", "begin_teardown"} <= found.keys()
+    assert [forms for forms in found.values() if len(forms) > 1] == []
 
 
 @pytest.mark.parametrize("rung", Rung)
