@@ -161,17 +161,18 @@ def assertions(nodes: int) -> str:
         "kept": kept_type(nodes),
         "stats": Stats,
     }
-    return assertions_of(structs)
+    return assertions_of(structs, "bpf/abi.h", "ppobserve/probe/abi.py")
 
 
-def assertions_of(structs: Mapping[str, type[ctypes.Structure]]) -> str:
-    """The same for these structs, by the names that they have on the kernel side."""
-    return "\n".join(line for name, struct in structs.items() for line in _struct_assertions(name, struct)) + "\n"
+def assertions_of(structs: Mapping[str, type[ctypes.Structure]], header: str, mirror: str) -> str:
+    """The same for these structs, by the names that they have in *header*; *mirror* is their module here."""
+    message = f'"{header} and {mirror} differ"'
+    lines = (line for name, struct in structs.items() for line in _struct_assertions(name, struct, message))
+    return "\n".join(lines) + "\n"
 
 
-def _struct_assertions(name: str, struct: type[ctypes.Structure]) -> list[str]:
+def _struct_assertions(name: str, struct: type[ctypes.Structure], message: str) -> list[str]:
     fields = {field[0]: getattr(struct, field[0]) for field in struct._fields_}
-    message = '"bpf/abi.h and ppobserve/probe/abi.py differ"'
     return [
         f"_Static_assert(sizeof(struct {name}) == {ctypes.sizeof(struct)}, {message});",
         *(

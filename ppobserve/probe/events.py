@@ -51,7 +51,8 @@ def event_type(frames: int) -> type[ctypes.Structure]:
 
 def assertions(frames: int) -> str:
     """C that does not compile unless ``bpf/trace_abi.h`` has every field where this module has it."""
-    return abi.assertions_of({"event": event_type(frames), "tally": Tally})
+    structs: dict[str, type[ctypes.Structure]] = {"event": event_type(frames), "tally": Tally}
+    return abi.assertions_of(structs, "bpf/trace_abi.h", "ppobserve/probe/events.py")
 
 
 class Decoder:

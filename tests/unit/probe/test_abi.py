@@ -33,6 +33,11 @@ def test_every_member_of_the_kernel_side_is_mirrored_and_asserted(name: str, str
     assert f"sizeof(struct {name}) == {ctypes.sizeof(struct)}," in abi.assertions(2)
 
 
+def test_an_assertion_that_fails_names_the_two_files() -> None:
+    lines = abi.assertions(2).splitlines()
+    assert all(line.endswith('"bpf/abi.h and ppobserve/probe/abi.py differ");') for line in lines)
+
+
 @pytest.mark.parametrize(("nodes", "cells"), [(1, 4), (2, 9), (16, 289)])
 def test_a_slot_has_a_cell_for_each_pair_of_nodes_and_the_unknown_one(nodes: int, cells: int) -> None:
     assert ctypes.sizeof(abi.slot_type(nodes)) == 8 * (27 + cells)

@@ -26,6 +26,11 @@ def test_every_member_is_mirrored_and_asserted(name: str, struct: type[ctypes.St
     assert [(field, int(at)) for field, at in asserted] == [(each, getattr(struct, each).offset) for each in mirrored]
 
 
+def test_an_assertion_that_fails_names_the_two_files() -> None:
+    lines = events.assertions(0).splitlines()
+    assert all(line.endswith('"bpf/trace_abi.h and ppobserve/probe/events.py differ");') for line in lines)
+
+
 def test_kinds_are_in_the_kernel_side_s_order() -> None:
     (listed,) = re.findall(r"enum { (EVENT_[^}]*) };", TEXT)
     assert [name.strip().removeprefix("EVENT_").lower() for name in listed.split(",")] == [kind.value for kind in KINDS]
