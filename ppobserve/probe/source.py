@@ -122,8 +122,8 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         values["BY_TRAMPOLINE"] = 1
     if plan.refill_by_exit:
         values["REFILL_BY_EXIT"] = 1
-    if plan.rung is not Rung.TRACEPOINT:
-        values["FLUSH_ON_NID_UPDATE"] = 1
+    if plan.rung is not Rung.TRACEPOINT:  # whose programs ask the callers: bpf/callers.h
+        values["REASON_BY_STATE"] = 1
     return values
 
 

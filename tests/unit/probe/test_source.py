@@ -223,7 +223,7 @@ def test_the_callers_that_a_stack_is_searched_for_are_these() -> None:
 def test_a_flush_is_noted_where_functions_are_hooked_and_no_stack_is_looked_at() -> None:
     for rung, level in FILES:
         defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
-        assert ("FLUSH_ON_NID_UPDATE" in defined) is (rung is not Rung.TRACEPOINT)
+        assert ("REASON_BY_STATE" in defined) is (rung is not Rung.TRACEPOINT)
 
 
 def test_on_a_kernel_without_numa_every_page_is_on_node_0() -> None:
