@@ -9,7 +9,8 @@ struct page_part {
 
 /*
  * Since kernel commit c07aea3ef4d4 ("mm: add a signature in struct page", 5.14), which brought pp_magic, bit 1 of
- * lru.next says it; before, an index of -1.
+ * lru.next says it; before, an index of -1. pp_magic is the same word, and up to 6.10 it is zero by the time that a
+ * page's return passes the tracepoint; since kernel commit 4dec64c52e24 (6.11) it is cleared after.
  */
 static bool page_is_pfmemalloc(struct page_part *page)
 {

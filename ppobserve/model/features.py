@@ -179,6 +179,21 @@ class Features:
         return REFILL not in self.functions and REFILL not in self.symbols
 
     @property
+    def passes_netmem(self) -> bool:
+        """Do tracepoints name a page netmem? Since kernel commit 4dec64c52e24 ("page_pool: convert to use netmem",
+        6.11), which brought page_pool_alloc_netmem, since 6.14 page_pool_alloc_netmems."""
+        return not (self.functions.keys() | self.symbols.keys()).isdisjoint(ALLOC[:2])
+
+    @property
+    def wipes_pfmemalloc(self) -> bool:
+        """Is a page's mark gone when its return passes the tracepoint?
+
+        It shares a word with pp_magic since kernel commit c07aea3ef4d4 ("mm: add a signature in struct page", 5.14),
+        which cleared that word before the tracepoint. The commit of :attr:`passes_netmem` (6.11) clears it after.
+        """
+        return "PAGE_PP_MAGIC" in self.offsets and not self.passes_netmem
+
+    @property
     def create_function(self) -> str:
         """What makes every pool on this kernel; the newest name where none is known."""
         return next((name for name in CREATE if name in self.functions or name in self.symbols), CREATE[0])

@@ -269,6 +269,10 @@ def _unavailable(features: Features, level: Level, rung: Rung) -> dict[str, str]
         )
     if level is Level.FULL and (why := _no_allocs(features, rung)):
         missing["alloc"] = f"{why}: level full counts what standard does"
+    if features.wipes_pfmemalloc:
+        missing["pfmemalloc"] = (
+            "this kernel wipes the pfmemalloc mark of a page before the tracepoint: such pages are counted as ring_full"
+        )
     if why := _no_teardown(features, rung):
         missing["teardown"] = f"{why}: returns at the end of a pool are counted by what their pages look like"
     return missing

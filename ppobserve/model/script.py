@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ppobserve.errors import NotObservable
 from ppobserve.model import plan
-from ppobserve.model.features import ALLOC, REFILL, Features
+from ppobserve.model.features import REFILL, Features
 
 PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 # Nanoseconds that the maps of one event take: bench/bpftrace_cost.py finds 200 to 500, the more with a device's name.
@@ -48,7 +48,7 @@ def _values(features: Features) -> dict[str, int | str]:
         "REFILL": REFILL,
         "REFILL_PAGES": features.refill_pages,
         "POOL_RELEASE": features.release_tracepoint,
-        "NETMEM": _netmem(features),
+        "NETMEM": "netmem" if features.passes_netmem else "page",
         "POOL_ID": _pool_id(features.offsets),
         "PFMEMALLOC": _pfmemalloc(features.offsets),
         "NODES_SHIFT_IN_FLAGS": features.nodes_shift_in_flags,
@@ -58,13 +58,6 @@ def _values(features: Features) -> dict[str, int | str]:
         "MAPS_NS": round(plan.TRACEPOINT_NS + MAPS_NS, -2),
         "STACK_NS": round(plan.TRACEPOINT_NS + plan.STACK_NS + MAPS_NS, -2),
     }
-
-
-def _netmem(features: Features) -> str:
-    """The field of a tracepoint that is the page. Kernel commit 4dec64c52e24 ("page_pool: convert to use netmem", 6.11)
-    renamed it, and brought page_pool_alloc_netmem, since 6.14 page_pool_alloc_netmems."""
-    known = features.functions.keys() | features.symbols.keys()
-    return "netmem" if known & set(ALLOC[:2]) else "page"
 
 
 def _pool_id(offsets: Mapping[str, int]) -> str:

@@ -44,6 +44,8 @@ _HELPS: Mapping[Kind, frozenset[str]] = {
     Kind.MISMATCH: frozenset({"refill"}),
     Kind.RETURN: frozenset({"refill", "teardown", "release", "update_nid"}),
 }
+# Reasons of a return that a plan may be unable to tell.
+_REASONS = ("pfmemalloc", "teardown")
 
 
 @dataclass(frozen=True)
@@ -168,5 +170,5 @@ def _notes(plan: Plan, kinds: Iterable[Kind]) -> Iterable[str]:
     """What is seen less well than on another kernel."""
     if Kind.SLOW in kinds and plan.has("hold"):
         yield "slow: a tracepoint sees the first page of a slow refill, and not how many follow"
-    if Kind.RETURN in kinds and "teardown" in plan.unavailable:
-        yield f"return: {plan.unavailable['teardown']}"
+    if Kind.RETURN in kinds:
+        yield from (f"return: {plan.unavailable[reason]}" for reason in _REASONS if reason in plan.unavailable)

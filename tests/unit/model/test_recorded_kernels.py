@@ -28,6 +28,9 @@ ALLOCATORS = {
     "7.3": ["page_pool_alloc_netmems", "page_pool_alloc_frag_netmem"],
 }
 
+WIPED = {"6.1": {"pfmemalloc"}}
+"""Kernels that wipe the mark of a page before its return can be seen: from 5.14 to 6.10."""
+
 REFUSED = {"fentry": "Operation not permitted", "kprobe": "CONFIG_KPROBES is off"}
 
 
@@ -67,7 +70,7 @@ def test_a_stock_kernel_is_hooked_by_fentry(series: str, slow: str, level: Level
         ALLOCATORS[series] if level is Level.FULL else []
     )
     assert plan.hooks[1].symbol == slow
-    assert set(plan.unavailable) == ({"reasons"} if level is Level.LEAN else set())
+    assert set(plan.unavailable) == ({"reasons"} if level is Level.LEAN else WIPED.get(series, set()))
     assert not any(hook.because or hook.fix for hook in plan.hooks)
 
 
@@ -78,7 +81,7 @@ def test_a_stock_kernel_that_refuses_fentry_is_hooked_by_kprobe(series: str, slo
     functions = {"refill", "slow", "create", "teardown"}
     assert {name for name, rung in hooks(plan) if rung == "kprobe"} == functions
     assert (plan.hooks[0].because, plan.hooks[1].symbol) == (("fentry: EPERM",), slow)
-    assert plan.unavailable == {}
+    assert plan.unavailable.keys() == WIPED.get(series, set())
 
 
 @pytest.mark.parametrize("series", [*STOCK, "6.18"])
@@ -86,7 +89,7 @@ def test_where_functions_cannot_be_hooked_the_tracepoints_are_left(series: str) 
     plan = make_plan(replace(recorded(series).features, refusals=REFUSED), Level.STANDARD)
     tracepoints = ["hold", "release", "return", "update_nid"]
     assert hooks(plan) == [(name, "tracepoint") for name in tracepoints]
-    assert set(plan.unavailable) == {"refill"}
+    assert set(plan.unavailable) == {"refill"} | WIPED.get(series, set())
     assert plan.hooks[0].because == tuple(f"{rung}: {why}" for rung, why in REFUSED.items())
 
 
@@ -98,6 +101,19 @@ def test_the_recorded_6_18_refuses_both_by_itself() -> None:
         "kprobe: the kernel has no kprobes (CONFIG_KPROBES is off)",
     )
     assert "CONFIG_KPROBES=y" in plan.hooks[0].fix
+
+
+@pytest.mark.parametrize("rung", Rung)
+def test_6_1_says_that_it_wipes_the_mark_of_pages_from_the_reserves(rung: Rung) -> None:
+    plan = make_plan(recorded("6.1").features, Level.STANDARD, forced=rung)
+    assert plan.unavailable["pfmemalloc"] == (
+        "this kernel wipes the pfmemalloc mark of a page before the tracepoint: such pages are counted as ring_full"
+    )
+
+
+@pytest.mark.parametrize("series", ["5.4", "5.5", "5.10", "6.12", "6.18", "7.3"])
+def test_no_other_kernel_that_was_recorded_does(series: str) -> None:
+    assert not recorded(series).features.wipes_pfmemalloc
 
 
 @pytest.mark.parametrize(("series", "rung"), [("5.4", "kprobe"), ("5.5", "fentry")])
