@@ -23,9 +23,9 @@ Ahead = tuple[int, int]
 
 @dataclass(frozen=True)
 class Audited:
-    """One counter of the kernel's, by its netlink name, and what we say to it."""
+    """One counter of the kernel's, or the sum of some, by their netlink names, and what we say to it."""
 
-    name: str
+    names: tuple[str, ...]
     hooks: tuple[str, ...]
     """Without one of which we don't count it."""
     ours: Callable[[Counters], int]
@@ -33,6 +33,15 @@ class Audited:
     """We derive it from what the pool keeps, so that it is comparable while nothing moves."""
     at_least: bool = False
     """The kernel counts fewer: a bulk of pages that finds the ring full once, and fragments' pages never."""
+
+    @property
+    def name(self) -> str:
+        """What a difference is told by."""
+        return "+".join(self.names)
+
+    def theirs(self, stats: Stats) -> int:
+        """The kernel's count."""
+        return sum(stats[name] for name in self.names)
 
     def comparable(self, before: Stats, after: Stats) -> bool:
         """Can it be compared, when these are the kernel's counters before and after we looked at ours?"""
@@ -43,7 +52,7 @@ class Audited:
     def ahead(self, counters: Counters, before: Stats, after: Stats) -> Ahead:
         """How far ahead of the kernel our count is, which was read between *before* and *after*."""
         ours = self.ours(counters)
-        return ours - after[self.name], ours - before[self.name]
+        return ours - self.theirs(after), ours - self.theirs(before)
 
     def apart(self, begun: Ahead, now: Ahead) -> int:
         """Events that one side has seen and the other has not; 0 while both may be right."""
@@ -63,18 +72,17 @@ def _filled(counter: Counter) -> int:
 
 
 AUDITED = (
-    Audited("alloc_refill", ("refill",), lambda ours: _filled(ours["refill_batch_pages"])),
-    Audited("alloc_empty", ("refill",), lambda ours: _of(ours["refill_misses"], "ring_empty")),
-    Audited("alloc_waive", ("refill", "return"), lambda ours: total(ours["numa_mismatch_pages"])),
-    Audited("alloc_slow", ("slow", "hold"), lambda ours: total(ours["slow_refills"])),
-    Audited("alloc_fast", ("alloc",), lambda ours: _of(ours["allocs"], "cache")),
-    Audited("recycle_cached", ("alloc",), lambda ours: _of(ours["recycles"], "cache"), still=True),
-    Audited("recycle_ring", ("alloc",), lambda ours: _of(ours["recycles"], "ring"), still=True),
-    Audited("recycle_ring_full", ("return",), lambda ours: _of(ours["pages_returned"], "ring_full"), at_least=True),
-    Audited(
-        "recycle_released_ref",
+    Audited(("alloc_refill",), ("refill",), lambda ours: _filled(ours["refill_batch_pages"])),
+    Audited(("alloc_empty",), ("refill",), lambda ours: _of(ours["refill_misses"], "ring_empty")),
+    Audited(("alloc_waive",), ("refill", "return"), lambda ours: total(ours["numa_mismatch_pages"])),
+    Audited(("alloc_slow",), ("slow", "hold"), lambda ours: total(ours["slow_refills"])),
+    Audited(("alloc_fast",), ("alloc",), lambda ours: _of(ours["allocs"], "cache")),
+    Audited(("recycle_cached",), ("alloc",), lambda ours: _of(ours["recycles"], "cache"), still=True),
+    Audited(("recycle_ring",), ("alloc",), lambda ours: _of(ours["recycles"], "ring"), still=True),
+    Audited(  # together: who lets go of a page between the kernel's look at it and ours changes sides
+        ("recycle_ring_full", "recycle_released_ref"),
         ("return",),
-        lambda ours: _of(ours["pages_returned"], "referenced", "pfmemalloc"),
+        lambda ours: _of(ours["pages_returned"], "ring_full", "referenced", "pfmemalloc"),
         at_least=True,
     ),
 )
