@@ -27,7 +27,7 @@ KERNELS = {
     ),
     "6.12": Kernel(
         (*FUNCTIONS, "frames", "moves", "veth", "bpftrace"),
-        ("attach", "counts", "frames", "life", "identity", "trace", "bpftrace", "support"),
+        ("attach", "counts", "frames", "life", "identity", "nid", "trace", "bpftrace", "support"),
     ),
     "7.3": Kernel((*FUNCTIONS, "frames", "veth", "stats", "virtio", "bpftrace")),
 }

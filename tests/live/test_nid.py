@@ -1,0 +1,105 @@
+"""Moves by a driver, as its programs are told of them: no driver at hand calls page_pool_update_nid by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ppobserve.kernel import bpf
+from ppobserve.lab.affinity import pinned
+from ppobserve.lab.veth import End, VethLab
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Rung
+from ppobserve.model.series import total
+from ppobserve.model.snapshot import PoolSample, delta
+from ppobserve.model.trace import Kind, Selection
+from ppobserve.probe.attach import Attached, attach
+from ppobserve.probe.tables import MappedTables
+from ppobserve.probe.tracing import Tracer
+from ppobserve.source.live import Live
+from tests.live.conftest import pool_of
+
+pytestmark = pytest.mark.usefixtures("veth")
+
+NET_IOV = 1
+"""A buffer without a page: what is no reason of its pool's is reason="other"."""
+NODE = 1
+CPU = 0
+SENT = 1_000_003
+
+Count = Callable[[Rung], Attached]
+
+
+@pytest.fixture(scope="module")
+def count(features: Features) -> Iterator[Count]:
+    """Level standard by a rung, with its programs at hand to run."""
+    started: dict[Rung, Attached] = {}
+
+    def begin(rung: Rung) -> Attached:
+        if rung not in started:
+            started[rung] = attach(features, Level.STANDARD, forced=rung)
+        return started[rung]
+
+    yield begin
+    for attached in started.values():
+        attached.close()
+
+
+def address_of(attached: Attached, end: End) -> int:
+    """Where the kernel has the pool of a device."""
+    pools = [raw for _, raw in MappedTables(attached).copy().entries() if not raw.owner & 1]
+    (owner,) = (raw.owner for raw in pools if (raw.netns, raw.ifindex) == (end.netns, end.ifindex))
+    return int(owner)
+
+
+def move(attached: Attached, pool: int, returns: int) -> None:
+    """Run the programs as page_pool_update_nid runs them on one CPU: the move, and a return for each page given up."""
+    with pinned(CPU):
+        bpf.test_run(attached.program("nid_updated"), context=bpf.u64s([pool, NODE]))
+        for _ in range(returns):
+            bpf.test_run(attached.program("page_returned"), context=bpf.u64s([pool, NET_IOV, 0]))
+
+
+def returned(sample: PoolSample) -> dict[str, int]:
+    """Pages by reason, without those that there are none of."""
+    return {reason: pages for (reason,), pages in sample.counters["pages_returned"].items() if pages}
+
+
+def test_what_a_move_empties_out_of_the_cache_is_counted_as_that_and_what_follows_is_not(
+    count: Count, rung: Rung
+) -> None:
+    """The tracepoint rung finds no page_pool_update_nid among the callers of a test run."""
+    attached = count(rung)
+    source = Live(attached)
+    with VethLab(receiver_cpu=CPU) as lab:
+        lab.send(SENT, cpu=CPU)
+        before = source.read()
+        cached = int(pool_of(before, lab.receiver).gauges["cache_pages"])
+        move(attached, address_of(attached, lab.receiver), cached + 1)
+        moved = pool_of(delta(source.read(), before), lab.receiver)
+    assert cached > 0
+    assert total(moved.counters["nid_updates"]) == 1
+    expected = {"other": cached + 1} if rung is Rung.TRACEPOINT else {"nid_update": cached, "other": 1}
+    assert returned(moved) == expected
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_a_trace_of_a_move_tells_it_and_the_pages_that_it_gives_up(
+    count: Count, features: Features, rung: Rung
+) -> None:
+    asked = Selection(frozenset({Kind.RETURN, Kind.UPDATE_NID}), limit=0)
+    attached, tracer = count(rung), Tracer.start(features, asked, rung=rung)
+    try:
+        with VethLab(receiver_cpu=CPU) as lab:
+            lab.send(SENT, cpu=CPU)
+            cached = int(pool_of(Live(attached).read(), lab.receiver).gauges["cache_pages"])
+            tracer.read()  # what the traffic made
+            move(tracer.attached, address_of(attached, lab.receiver), cached + 1)
+            events = tracer.read()
+    finally:
+        tracer.close()
+    assert cached > 0
+    assert [event.kind for event in events] == [Kind.UPDATE_NID, *[Kind.RETURN] * (cached + 1)]
+    assert (events[0].wanted_node, events[0].cpu) == (NODE, CPU)
+    assert [event.reason for event in events[1:]] == ["nid_update"] * cached + ["other"]
