@@ -22,6 +22,9 @@ Written by `make test`: each kernel's live tests say what they saw, in `docs/sup
 * **(yes)**: counted; nothing in that traffic makes it happen
 * **-**: not counted there, for the reason in the notes
 
+A mark is of all labels of a metric together. One stays 0 where the others move: `reason="pfmemalloc"` on 6.1
+([why](how-it-counts.md#why-a-page-is-returned)).
+
 Stock Debian kernels in emulated guests of two NUMA nodes, but for 6.18: a machine of one node whose kernel refuses
 function hooks. That the counts are right is another matter, of `tests/live/test_counts.py` and `test_frames.py`: on 7.3
 they equal the kernel's own, on 6.1 and 6.12 the pools' own counters, and rungs that watch the same traffic each other.
