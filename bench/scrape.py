@@ -36,7 +36,7 @@ from ppobserve.probe.reader import Reader
 TOP = Path(__file__).parent.parent
 FACTS, PICTURE = TOP / "tests/data/facts/7.3.json", TOP / "docs/scrape.svg"
 POOLS, CPUS, SLOTS_A_POOL, NODES = 512, 256, 7, 2
-"""Each pool is met on seven CPUs: its consumer's, and those that give pages back. All get slots: 3,584 of 4,095."""
+"""Each pool is met on seven CPUs: its consumer's, and those that give pages back. All get slots: 3,584 of 4,096."""
 SIZES = (32, 64, 128, 256, 512)
 
 

@@ -40,16 +40,16 @@ def attached(features: Features, *, pools: int, cpus: int, slots_a_pool: int, no
 
 def _fill(maps: dict[str, int], sizes: abi.Tables, pools: int, slots_a_pool: int) -> None:
     slot = abi.slot_type(sizes.nodes)
-    bytes_of = {"pools": ctypes.sizeof(abi.Pool) * sizes.entries, "slots": ctypes.sizeof(slot) * sizes.slots}
+    bytes_of = {"pools": ctypes.sizeof(abi.Pool) * sizes.entries, "slots": ctypes.sizeof(slot) * sizes.all_slots}
     for name, fd in maps.items():
         os.ftruncate(fd, -(-bytes_of.get(name, 1) // 4096) * 4096)
     rest = abi.Pool(owner=1, nid=-1, queue=-1, cpu=-1, device_node=-1)
     os.pwrite(maps["pools"], bytes(rest), sizes.pools * ctypes.sizeof(abi.Pool))
     os.pwrite(maps["pools"], b"".join(bytes(_pool(place, sizes)) for place in range(pools)), 0)
     given = [
-        bytes(_slot(slot, place // slots_a_pool, place)) for place in range(min(pools * slots_a_pool, sizes.slots - 1))
+        bytes(_slot(slot, place // slots_a_pool, place)) for place in range(min(pools * slots_a_pool, sizes.slots))
     ]
-    os.pwrite(maps["slots"], b"".join(given), ctypes.sizeof(slot))
+    os.pwrite(maps["slots"], b"".join(given), ctypes.sizeof(slot) * (1 + sizes.groups))
 
 
 def _pool(place: int, sizes: abi.Tables) -> abi.Pool:

@@ -3,7 +3,8 @@
  * What the kernel side writes and user space maps. ppobserve/probe/abi.py mirrors it; the loader appends assertions
  * for every offset, so the two can't drift apart without a compile error.
  *
- * Chosen by the loader: CPUS (possible CPUs), NODES (nodes told apart), POOLS, GROUPS, SLOTS (table sizes).
+ * Chosen by the loader: CPUS (possible CPUs), NODES (nodes told apart), POOLS, GROUPS (table sizes), SLOTS (for pools;
+ * slot 0 stands for "none yet", and the GROUPS behind it are the groups' own).
  */
 
 #define BATCHES		8		/* refill batches of 0, 1, 2, ..4, ..8, ..16, ..32, ..64 pages */

@@ -12,24 +12,38 @@ static u64 group_key(struct pool *p)
 	return p->ifindex ? (u64)p->netns << 32 | p->ifindex << 1 | 1 : REST;
 }
 
+/*
+ * Groups gather from any CPU, so their additions are atomic; they need one slot only. It is theirs from the beginning:
+ * a pool can end when no slot is left, which is what gives its own back.
+ */
+static struct slot *slot_of_group(u32 entry)
+{
+	u32 index = 1 + entry - POOLS;
+
+	return slots.lookup(&index);
+}
+
 static u32 *enter_group(u64 key, struct pool *member)
 {
 	struct pool *group;
+	struct slot *sum;
 	u32 fresh = 0;
 
 	if (free_groups.pop(&fresh))
 		return 0;
 	group = pools.lookup(&fresh);
-	if (!group)
+	sum = slot_of_group(fresh);
+	if (!group || !sum)
 		return 0;
-	group->owner = key;
+	sum->entry = fresh;
+	sum->owner = group->owner = key;
 	group->netns = member->netns;
 	group->ifindex = member->ifindex;
 	group->nid = group->queue = group->cpu = group->device_node = -1;
 	__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
 	__builtin_memcpy(group->driver, member->driver, NAME_BYTES);
 	if (entries.insert(&key, &fresh)) {
-		group->owner = 0;
+		sum->owner = group->owner = 0;
 		free_groups.push(&fresh, 0);
 	}
 	return entries.lookup(&key);
@@ -52,7 +66,6 @@ static void name_group(struct pool *group, struct pool *member)
 		__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
 }
 
-/* Groups gather from any CPU, so their additions are atomic; they need one slot only. */
 static void fold_slot(struct slot *from, struct slot *to)
 {
 	u64 *source = (u64 *)from, *sum = (u64 *)to;
@@ -82,16 +95,15 @@ static void fold_slots(u32 entry, struct slot *to)
 static void end_pool(u64 pool, u32 entry)
 {
 	struct pool *p = pools.lookup(&entry), *group;
-	u32 *into, *index;
 	struct slot *to;
+	u32 *into;
 
 	if (!p)
 		return;
 	into = group_of(p);
 	group = into ? pools.lookup(into) : 0;
-	index = group ? slot_at(*into, 0, group->owner) : 0;
-	to = index && *index ? slots.lookup(index) : 0;
-	if (!to)
+	to = into ? slot_of_group(*into) : 0;
+	if (!group || !to)
 		return;
 	measure(p, pool);
 	__sync_fetch_and_add(&group->released, p->released);

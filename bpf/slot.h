@@ -23,7 +23,7 @@ static u32 take_slot(u32 entry, u32 cpu, u64 owner)
 	return fresh;
 }
 
-/* The slot of an entry on a CPU, given on first use: where its index is, which is 0 when there was none to give. */
+/* The slot of a pool's entry on a CPU, given on first use: where its index is, which is 0 when there was none to give. */
 static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
 {
 	u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell);

@@ -47,11 +47,17 @@ class Tables:
     pools: int = 1024
     groups: int = 128
     slots: int = 4096
+    """Those for pools, one for each CPU that they are used on; each group has another."""
 
     @property
     def entries(self) -> int:
         """Pools and groups share a table."""
         return self.pools + self.groups
+
+    @property
+    def all_slots(self) -> int:
+        """Slot 0 is nobody's, then come the groups' own, then those for pools."""
+        return 1 + self.groups + self.slots
 
     def defines(self) -> dict[str, int]:
         """The sizes as the kernel side names them."""

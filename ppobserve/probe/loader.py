@@ -80,12 +80,13 @@ def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
 
 
 def _fill(programs: Any, tables: dict[str, int]) -> None:
-    """Put every entry and slot on its stack, lowest on top. Slot 0 stands for "none yet" and is never given."""
+    """Put every entry and slot on its stack, lowest on top. Slot 0 is nobody's, the next ones are the groups' own."""
     pools, entries = tables["pools"], tables["pools"] + tables["groups"]
+    first_slot = 1 + tables["groups"]
     for name, first, end in (
         ("free_pools", 0, pools),
         ("free_groups", pools + 1, entries),
-        ("free_slots", 1, tables["slots"]),
+        ("free_slots", first_slot, first_slot + tables["slots"]),
     ):
         stack = programs[name]
         for index in range(end - 1, first - 1, -1):
@@ -93,6 +94,7 @@ def _fill(programs: Any, tables: dict[str, int]) -> None:
     programs["entries"][ctypes.c_uint64(REST_GROUP)] = ctypes.c_uint32(pools)
     rest = programs["pools"].Leaf(owner=REST_GROUP, nid=-1, queue=-1, cpu=-1, device_node=-1)
     programs["pools"][ctypes.c_uint32(pools)] = rest
+    programs["slots"][ctypes.c_uint32(1)] = programs["slots"].Leaf(owner=REST_GROUP, entry=pools)
 
 
 def _attach(programs: Any, item: dict[str, str]) -> int:

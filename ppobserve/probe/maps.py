@@ -31,11 +31,11 @@ def shapes(tables: abi.Tables) -> dict[str, Shape]:
     slot, kept = abi.slot_type(tables.nodes), abi.kept_type(tables.nodes)
     return {
         "pools": Shape(ARRAY, 4, ctypes.sizeof(abi.Pool), tables.entries, MMAPABLE),
-        "slots": Shape(ARRAY, 4, ctypes.sizeof(slot), tables.slots, MMAPABLE),
+        "slots": Shape(ARRAY, 4, ctypes.sizeof(slot), tables.all_slots, MMAPABLE),
         "ledgers": Shape(ARRAY, 4, ctypes.sizeof(abi.Ledger), 1, MMAPABLE),
         "kept": Shape(ARRAY, 4, ctypes.sizeof(kept), 1, MMAPABLE),
         "entries": Shape(HASH, 8, 4, tables.entries),
-        "slot_index": Shape(ARRAY, 4, 4, tables.entries * tables.cpus),
+        "slot_index": Shape(ARRAY, 4, 4, tables.pools * tables.cpus),
         "cpus": Shape(ARRAY, 4, _CPU_BYTES, tables.cpus),
         "refused": Shape(LRU_HASH, 8, 1, 1024),
         "free_pools": Shape(STACK, 0, 4, tables.pools),

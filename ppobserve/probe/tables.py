@@ -53,7 +53,7 @@ class MappedTables:
     def __init__(self, attached: Attached) -> None:
         sizes, self._slot_words = attached.tables, ctypes.sizeof(abi.slot_type(attached.tables.nodes)) // 8
         self._pools = words(attached.map("pools"), _POOL_WORDS * sizes.entries)
-        self._slots = words(attached.map("slots"), self._slot_words * sizes.slots)
+        self._slots = words(attached.map("slots"), self._slot_words * sizes.all_slots)
         self._owners = self._slots[:: self._slot_words]
         self._facts = mapped(attached.map("ledgers"), ctypes.sizeof(abi.Ledger))
 

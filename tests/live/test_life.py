@@ -27,6 +27,7 @@ PARKED = 30_011
 THREADS = 16
 # An emulated CPU makes 50 a second, this one 5,000. `make test` asks for more: see the Makefile.
 POOLS = 307 if os.environ.get("PPOBSERVE_GUEST") else int(os.environ.get("PPOBSERVE_POOLS", "10007"))
+FEW, MANY = 7, 500_009
 SECONDS = 60  # the kernel looks after detached pools once a second
 
 
@@ -99,8 +100,33 @@ def test_pools_that_come_and_go_leave_an_empty_table_and_no_count_behind(start: 
     for cardinality in (Cardinality.NETDEV, Cardinality.NODE):
         assert_nothing_goes_down([series(each, cardinality) for each in (*seen, snapshot)])
     assert deviceless_pages(snapshot) - before == 64 * POOLS
-    assert not [sample for sample in snapshot.pools if not sample.pool.ifindex and sample.pool.state is not State.ENDED]
+    assert not deviceless_pools(snapshot)
     assert (snapshot.tables.pools_dropped, snapshot.tables.slots_dropped) == (0, 0)
+
+
+@pytest.mark.usefixtures("frames")
+def test_pools_end_and_give_their_slots_back_where_there_are_too_few(features: Features) -> None:
+    """There is one: whoever has it counts, the others' events are dropped."""
+    small = replace(sources.tables(features), slots=1)
+    with attach(features, Level.STANDARD, tables=small) as attached, ThreadPoolExecutor(1) as thread:
+        source = Live(attached)
+        run_frames(FEW, batch=1, per_pool=1, cpu=0)
+        alone = source.read()
+        assert (deviceless_pages(alone), alone.tables.slots_dropped) == (64 * FEW, 0)
+        longest = thread.submit(run_frames, MANY, per_pool=MANY, cpu=features.cpus - 1)
+        assert eventually(lambda: deviceless_pages(source.read()) > 64 * FEW, SECONDS)
+        run_frames(FEW, batch=1, per_pool=1, cpu=0)
+        assert source.read().tables.slots_dropped > 0
+        longest.result()
+        crowded = source.read()
+        assert not deviceless_pools(crowded)
+        run_frames(FEW, batch=1, per_pool=1, cpu=0)
+        assert deviceless_pages(source.read()) - deviceless_pages(crowded) == 64 * FEW
+
+
+def deviceless_pools(snapshot: Snapshot) -> list[PoolSample]:
+    """Pools without a device that are not ended."""
+    return [each for each in snapshot.pools if not each.pool.ifindex and each.pool.state is not State.ENDED]
 
 
 def deviceless_pages(snapshot: Snapshot) -> int:
