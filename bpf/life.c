@@ -4,94 +4,6 @@
  * and its slots are free again.
  */
 
-#define REST	1ULL			/* the group of pools without a device, and of those that found no group left */
-
-/* Odd, as no address is. */
-static u64 group_key(struct pool *p)
-{
-	return p->ifindex ? (u64)p->netns << 32 | p->ifindex << 1 | 1 : REST;
-}
-
-/*
- * Groups gather from any CPU, so their additions are atomic; they need one slot only. It is theirs from the beginning:
- * a pool can end when no slot is left, which is what gives its own back.
- */
-static struct slot *slot_of_group(u32 entry)
-{
-	u32 index = 1 + entry - POOLS;
-
-	return slots.lookup(&index);
-}
-
-static u32 *enter_group(u64 key, struct pool *member)
-{
-	struct pool *group;
-	struct slot *sum;
-	u32 fresh = 0;
-
-	if (free_groups.pop(&fresh))
-		return 0;
-	group = pools.lookup(&fresh);
-	sum = slot_of_group(fresh);
-	if (!group || !sum)
-		return 0;
-	sum->entry = fresh;
-	sum->owner = group->owner = key;
-	group->netns = member->netns;
-	group->ifindex = member->ifindex;
-	group->nid = group->queue = group->cpu = group->device_node = -1;
-	__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
-	__builtin_memcpy(group->driver, member->driver, NAME_BYTES);
-	if (entries.insert(&key, &fresh)) {
-		sum->owner = group->owner = 0;
-		free_groups.push(&fresh, 0);
-	}
-	return entries.lookup(&key);
-}
-
-static u32 *group_of(struct pool *p)
-{
-	u64 key = group_key(p), rest = REST;
-	u32 *group = entries.lookup(&key);
-
-	if (!group)
-		group = enter_group(key, p);
-	return group ? group : entries.lookup(&rest);
-}
-
-/* A device may have been renamed since its last pool ended. */
-static void name_group(struct pool *group, struct pool *member)
-{
-	if (group->ifindex)
-		__builtin_memcpy(group->netdev, member->netdev, NAME_BYTES);
-}
-
-static void fold_slot(struct slot *from, struct slot *to)
-{
-	u64 *source = (u64 *)from, *sum = (u64 *)to;
-
-#pragma unroll
-	for (u32 i = FIRST_COUNTER; i < SLOT_WORDS; i++) {
-		__sync_fetch_and_add(&sum[i], source[i]);
-		source[i] = 0;
-	}
-	from->owner = 0;
-}
-
-static void fold_slots(u32 entry, struct slot *to)
-{
-	for (u32 cpu = 0; cpu < CPUS; cpu++) {
-		u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell);
-		struct slot *from = index && *index ? slots.lookup(index) : 0;
-
-		if (!from)
-			continue;
-		fold_slot(from, to);
-		free_slots.push(index, 0);
-		*index = 0;
-	}
-}
-
 static void end_pool(u64 pool, u32 entry)
 {
 	struct pool *p = pools.lookup(&entry), *group;
@@ -116,24 +28,53 @@ static void end_pool(u64 pool, u32 entry)
 	free_pools.push(&entry, 0);
 }
 
+/*
+ * When a pool was destroyed, CLOCK_MONOTONIC: now, where the kernel does not say, or has yet to write it down. It does
+ * by CLOCK_BOOTTIME, in seconds, which stay below 1 << 32, and since kernel commit 28b225282d44 ("page_pool: store
+ * detach_time as ktime_t to avoid false-negatives", 7.0) in nanoseconds.
+ */
+static u64 detached_since(u64 pool)
+{
+	u64 now = bpf_ktime_get_ns(), age = 0;
+#ifdef PP_DETACH_TIME		/* kernel commit 69cb4952b6f6 ("net: page_pool: report when page pool was destroyed", 6.8) */
+	u64 then = read_u64(pool + PP_DETACH_TIME), boot = bpf_ktime_get_boot_ns();
+
+	if (then < 1ULL << 32)
+		then *= 1000000000;
+	if (then && then < boot)
+		age = boot - then;
+#endif
+	return age < now ? now - age : 1;
+}
+
+/* Its driver destroyed it, maybe long before we came, and pages are still out. */
+static void detach_pool(u64 pool)
+{
+	u32 *entry = entry_of(pool);
+	struct pool *p = entry ? pools.lookup(entry) : 0;
+
+	if (!p)
+		return;
+	if (!p->detached_ns)
+		p->detached_ns = detached_since(pool);
+	p->tearing = 0;
+}
+
 /* page_pool_release(pool, inflight, hold, release): fires at destroy, then once a second until nothing is in flight. */
 int pool_released(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 pool = ctx->args[0];
-	u32 *entry = entries.lookup(&pool);
+	u32 *entry = known_entry(pool);
 	struct ledger *l = ledger();
-	struct pool *p = entry ? pools.lookup(entry) : 0;
 
 	if (!l)
 		return 0;
-	if (!p) {
-		refused.delete(&pool);		/* its address may be another pool's soon */
+	if ((s32)ctx->args[1]) {
+		detach_pool(pool);
 		return 0;
 	}
-	if ((s32)ctx->args[1]) {
-		if (!p->detached_ns)
-			p->detached_ns = bpf_ktime_get_ns();
-		p->tearing = 0;
+	if (!entry) {
+		refused.delete(&pool);		/* its address may be another pool's soon */
 		return 0;
 	}
 	__sync_fetch_and_add(&l->folds_begun, 1);

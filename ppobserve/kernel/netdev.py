@@ -39,7 +39,8 @@ class ListedPool:
     driver: str = ""
     napi: int = 0
     inflight: int = 0
-    detached: bool = False
+    detached_at: int | None = None
+    """When its driver destroyed it, in seconds of CLOCK_BOOTTIME; None: it is in use."""
 
 
 class PoolLister:
@@ -117,7 +118,7 @@ def _pool(listed: netlink.Attributes, inode: int, channel: socket.socket) -> Lis
         driver=_driver(channel, name),
         napi=netlink.number(listed.get(_NAPI_ID, b"")),
         inflight=netlink.number(listed.get(_INFLIGHT, b"")),
-        detached=_DETACH_TIME in listed,
+        detached_at=netlink.number(listed[_DETACH_TIME]) if _DETACH_TIME in listed else None,
     )
 
 

@@ -67,7 +67,7 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
         chosen += ["create.h", f"create_{plan.rung.value}.c"]
     if plan.has("teardown"):
         chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
-    chosen.append("life.c")
+    chosen += ["group.h", "life.c"]
     if plan.has("update_nid"):
         chosen.append("nid.c")
     return (*chosen, "sample.c", "remote.c", *(("audit.c",) if audits else ()))

@@ -78,11 +78,14 @@ class Live:
 def unseen(listed: Iterable[ListedPool], seen: Iterable[PoolSample], nothing: Counters) -> tuple[PoolSample, ...]:
     """Pools that the kernel lists and that no event has shown yet: idle ones, with *nothing* counted."""
     known = {sample.pool.id for sample in seen}
-    return tuple(
-        PoolSample(_pool(each), nothing, {"inflight_pages": each.inflight})
-        for each in listed
-        if str(each.id) not in known
-    )
+    return tuple(PoolSample(_pool(each), nothing, _gauges(each)) for each in listed if str(each.id) not in known)
+
+
+def _gauges(listed: ListedPool) -> dict[str, float]:
+    gauges: dict[str, float] = {"inflight_pages": listed.inflight}
+    if listed.detached_at is not None:
+        gauges["pool_detached_seconds"] = max(time.clock_gettime(time.CLOCK_BOOTTIME) - listed.detached_at, 0.0)
+    return gauges
 
 
 def _pool(listed: ListedPool) -> Pool:
@@ -93,5 +96,5 @@ def _pool(listed: ListedPool) -> Pool:
         ifindex=listed.ifindex,
         napi=listed.napi,
         driver=listed.driver,
-        state=State.DETACHED if listed.detached else State.LIVE,
+        state=State.LIVE if listed.detached_at is None else State.DETACHED,
     )

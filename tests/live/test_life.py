@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -56,6 +57,27 @@ def test_a_socket_that_does_not_read_keeps_its_pool_as_a_zombie(start: Start) ->
         assert eventually(lambda: of_device(source, lab.receiver)[0].gauges["pool_detached_seconds"] > 1, SECONDS)
         lab.read_parked(PARKED)
         assert eventually(lambda: not of_device(source, lab.receiver), SECONDS)
+
+
+@pytest.mark.usefixtures("veth")
+@pytest.mark.parametrize("level", [Level.LEAN, Level.STANDARD])
+def test_a_zombie_older_than_the_programs_is_seen_before_any_page_comes_back(features: Features, level: Level) -> None:
+    """The kernel looks after it once a second, and since 6.8 it knows since when."""
+    with VethLab(receiver_cpu=0) as lab:
+        lab.park(PARKED, cpu=0)
+        lab.destroy_pools()
+        destroyed = time.monotonic()
+        with attach(features, level) as attached:
+            source = Live(attached)
+            assert eventually(lambda: bool(of_device(source, lab.receiver)), SECONDS)
+            (zombie,) = of_device(source, lab.receiver)
+            age = time.monotonic() - destroyed
+            assert zombie.pool.state is State.DETACHED
+            assert zombie.gauges["inflight_pages"] > 0
+            oldest = age if "PP_DETACH_TIME" in features.offsets else 0
+            assert oldest - 1 <= zombie.gauges["pool_detached_seconds"] <= age + 1
+            lab.read_parked(PARKED)
+            assert eventually(lambda: not of_device(source, lab.receiver), SECONDS)
 
 
 IDLE = (

@@ -30,7 +30,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_pool_says_of_itself(kernel: None) -> None:
     assert netdev.list_pools(NS) == [
         ListedPool(7, NS, 3, "eth0", "virtio_net", 8193, 1021),
-        ListedPool(11, NS, inflight=64, detached=True),
+        ListedPool(11, NS, inflight=64, detached_at=1 << 33),
     ]
 
 

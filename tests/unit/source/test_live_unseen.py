@@ -25,9 +25,13 @@ def test_an_idle_pool_has_counted_nothing_and_one_that_was_seen_is_not_told_twic
     assert (idle.counters, idle.gauges) == (ZERO, {"inflight_pages": 127})
 
 
-def test_a_pool_that_its_driver_destroyed_is_detached() -> None:
-    (zombie,) = unseen([ListedPool(13, NS, inflight=3, detached=True)], [], ZERO)
+def test_a_pool_that_its_driver_destroyed_is_detached_for_as_long_as_the_kernel_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live.time, "clock_gettime", lambda clock: 1009.5 if clock == time.CLOCK_BOOTTIME else 0.0)
+    (zombie,) = unseen([ListedPool(13, NS, inflight=3, detached_at=313)], [], ZERO)
     assert zombie.pool.state is State.DETACHED
+    assert zombie.gauges == {"inflight_pages": 3, "pool_detached_seconds": 696.5}
 
 
 def test_a_snapshot_is_stamped_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
