@@ -59,6 +59,10 @@ class Pool:
         return (self.id, str(self.netns), str(self.ifindex)) if self.state is State.ENDED else (self.id,)
 
 
+REST = Pool(ENDED_ID, state=State.ENDED).key
+"""The key of the group of pools without a device, and of those whose device found no group."""
+
+
 @dataclass(frozen=True)
 class PoolSample:
     """One pool at one moment: counters since it was first seen, gauges now."""
@@ -146,13 +150,13 @@ def _gain(sample: PoolSample, before: Mapping[tuple[str, ...], Counters]) -> Poo
 def _counted_before(new: Snapshot, old: Snapshot) -> dict[tuple[str, ...], Counters]:
     """What was counted in *old*, by where it is in *new*: what ended since is in its group."""
     before = {sample.pool.key: sample.counters for sample in old.pools}
-    for sample in _ended_between(old, new):
+    for sample in ended_between(old, new):
         key = group_key(sample.pool, new)
         before[key] = add(before.get(key, {}), sample.counters)
     return before
 
 
-def _ended_between(old: Snapshot, new: Snapshot) -> list[PoolSample]:
+def ended_between(old: Snapshot, new: Snapshot) -> list[PoolSample]:
     """Pools of *old* that *new* no longer has: their counts are in a group now."""
     alive = {sample.pool.key for sample in new.pools}
     return [sample for sample in old.pools if sample.pool.state is not State.ENDED and sample.pool.key not in alive]
@@ -162,7 +166,7 @@ def group_key(pool: Pool, snapshot: Snapshot) -> tuple[str, ...]:
     """The key of the group that took the pool's counts: its device's, or the one without a device."""
     groups = {sample.pool.key for sample in snapshot.pools if sample.pool.state is State.ENDED}
     own = replace(pool, id=ENDED_ID, state=State.ENDED).key
-    return own if pool.ifindex and own in groups else Pool(ENDED_ID, state=State.ENDED).key
+    return own if pool.ifindex and own in groups else REST
 
 
 def gather_ended(

@@ -13,6 +13,7 @@ from ppobserve.kernel.netdev import ListedPool, PoolLister
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.model.series import Counters
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, as_named_now
+from ppobserve.model.ungrouped import Ungrouped
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.reader import Reader
 
@@ -22,7 +23,7 @@ class Live:
 
     def __init__(self, attached: Attached) -> None:
         self._attached, self._reader = attached, Reader(attached)
-        self._lister = PoolLister()
+        self._lister, self._ungrouped = PoolLister(), Ungrouped(attached.tables.groups)
         self._lock = threading.Lock()
         self._host, self._kernel = platform.node(), platform.release()
 
@@ -48,9 +49,10 @@ class Live:
         with self._lock:
             pools, tables, audit = self._reader.read()
             pools += unseen(self._lister.pools(), pools, self._reader.nothing())
-        up = time.clock_gettime(time.CLOCK_BOOTTIME)
-        named = as_named_now(pools)
-        return Snapshot(time.time(), self.plan, named, tables, self._host, self._kernel, audit, uptime=up)
+            up = time.clock_gettime(time.CLOCK_BOOTTIME)
+            named = as_named_now(pools)
+            snapshot = Snapshot(time.time(), self.plan, named, tables, self._host, self._kernel, audit, uptime=up)
+            return self._ungrouped.apply(snapshot)
 
     def hooks_attached(self) -> Mapping[str, bool]:
         """Every hook of the plan: is each of its programs still attached?"""

@@ -146,6 +146,23 @@ def test_pools_end_and_give_their_slots_back_where_there_are_too_few(features: F
         assert deviceless_pages(source.read()) - deviceless_pages(crowded) == 64 * FEW
 
 
+@pytest.mark.usefixtures("veth")
+def test_a_device_without_a_group_keeps_what_its_pools_counted(features: Features) -> None:
+    """There is one group, that of no device."""
+    few = replace(sources.tables(features), groups=1)
+    with attach(features, Level.STANDARD, tables=few) as attached, VethLab(receiver_cpu=0) as lab:
+        source = Live(attached)
+        lab.send(1_000_003, cpu=0)
+        seen = [source.read()]
+        for _ in range(2):
+            lab.replace_pools()
+            lab.send(100_003, cpu=0)
+            seen.append(source.read())
+        assert_nothing_goes_down([series(each, Cardinality.NETDEV) for each in seen])
+        ended = [each for each in seen[-1].pools if each.pool.state is State.ENDED and each.pool.ifindex]
+        assert (lab.receiver.netns, lab.receiver.ifindex) in {(each.pool.netns, each.pool.ifindex) for each in ended}
+
+
 def deviceless_pools(snapshot: Snapshot) -> list[PoolSample]:
     """Pools without a device that are not ended."""
     return [each for each in snapshot.pools if not each.pool.ifindex and each.pool.state is not State.ENDED]

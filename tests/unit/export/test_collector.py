@@ -21,6 +21,7 @@ from ppobserve.model.fold import Cardinality
 from ppobserve.model.metrics import POOL_LABELS, PREFIX, TABLE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Pool, PoolSample, State
+from ppobserve.model.ungrouped import Ungrouped
 from tests.unit.export.samples import NETNS, Source, moment
 from tests.unit.make import Host, counted, flat, histories, plan, snapshot, snapshots
 
@@ -134,11 +135,20 @@ def test_with_a_series_a_pool_nothing_is_lost_and_nothing_counted_twice(history)
         assert held(last) == flat(seen.counters()).get(("pages_held",), 0)
 
 
+MORE_DEVICES_THAN_GROUPS = [
+    *(step for ifindex in (1, 2, 3) for step in (("begin", ifindex), ("count", 0, counted(7)), ("read",), ("end", 0))),
+    *(("begin", 0), ("begin", 3), ("count", 0, counted(5)), ("count", 1, counted(11)), ("read",)),
+    *(("count", 0, counted(3)), ("count", 1, counted(13)), ("end", 0), ("end", 0)),
+]
+
+
 @given(histories, st.sampled_from([Cardinality.NETDEV, Cardinality.NODE]))
 @example(THROUGH_LIFE, Cardinality.NETDEV)
+@example(MORE_DEVICES_THAN_GROUPS, Cardinality.NETDEV)
 def test_folded_series_stay_and_never_go_down(history, cardinality: Cardinality) -> None:
+    """Whatever the devices, though the kernel side has groups for two of them."""
     shown, last = PoolCollector(Source(), cardinality), {}
-    for seen in snapshots(history, Host(groups=5)):
+    for seen in map(Ungrouped(3).apply, snapshots(history, Host(groups=2))):
         shown._source = Source(seen)
         series = counts(collected(shown))
         assert all(series[key] >= value for key, value in last.items())

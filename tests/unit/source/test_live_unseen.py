@@ -10,6 +10,7 @@ import pytest
 
 from ppobserve.kernel.netdev import ListedPool
 from ppobserve.model.snapshot import Pool, PoolSample, State, Tables
+from ppobserve.model.ungrouped import Ungrouped
 from ppobserve.source import live
 from ppobserve.source.live import Live, unseen
 from tests.unit.make import ZERO
@@ -38,7 +39,7 @@ def test_a_snapshot_is_stamped_by_a_clock_that_nobody_sets(monkeypatch: pytest.M
     source = object.__new__(Live)
     source._attached, source._lister, source._lock = Mock(), Mock(pools=lambda: ()), Lock()
     source._reader = Mock(read=lambda: ((), Tables(), {}))
-    source._host, source._kernel = "host", "7.3"
+    source._host, source._kernel, source._ungrouped = "host", "7.3", Ungrouped(1)
     monkeypatch.setattr(live.time, "time", lambda: 5e8)
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     snapshot = source.read()
