@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ppobserve.kernel.bpf import program_ids
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
+from ppobserve.probe import abi
+from ppobserve.probe import source as sources
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import eventually
@@ -26,6 +30,14 @@ def test_every_hook_holds_and_leaves_nothing(features: Features, rung: Rung, lev
         ours = program_ids() - before
         assert len(ours) >= len(attached.plan.hooks)
     assert eventually(lambda: not ours & program_ids(), SECONDS)
+
+
+@pytest.mark.parametrize("cpus", [360, 1024])
+def test_the_end_of_a_pool_is_not_too_long_for_the_verifier_on_a_big_machine(features: Features, cpus: int) -> None:
+    big = replace(sources.tables(features), cpus=cpus, nodes=abi.nodes_told_apart(cpus, abi.MAX_NODES))
+    with attach(features, Level.LEAN, tables=big) as attached:
+        assert attached.log == ()
+        assert attached.hooks_attached()["release"]
 
 
 def test_gathering_facts_leaves_nothing_attached() -> None:
