@@ -28,7 +28,7 @@ def figures() -> dict[Path, str]:
     """Every file that is made of the recording, with its text."""
     story = json.loads((FOLDER / "story.json").read_text())
     rows, begun = recorded(story["pool"])
-    made = {f"{{{name}}}": table for name, table in (("moves", moves(story, rows, begun)), ("counts", counts(story)))}
+    made = {"{moves}": moves(story, rows, begun), "{counts}": counts(story, rows)}
     return {PAGE: filled(PAGE.read_text(), made), **{FOLDER / name: standalone(plot) for name, plot in plots(rows)}}
 
 
@@ -103,12 +103,19 @@ def _gained(before: PoolSample, during: Sequence[PoolSample]) -> str:
     return " | ".join(map(str, (dropped, *far)))
 
 
-def counts(story: Mapping[str, Any]) -> str:
+def counts(story: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """Both sides' counts over the whole story."""
+    both = {name: (ours, story["kernel"][name]) for name, ours in story["ours"].items()}
+    both["recycle_ring_full"] = ring_full(rows), story["kernel"]["recycle_ring_full"]
     lines = ["| counter | ppobserve | the kernel |", "|---|---|---|"]
-    return "\n".join(
-        [*lines, *(f"| `{name}` | {ours} | {story['kernel'][name]} |" for name, ours in story["ours"].items())]
-    )
+    return "\n".join([*lines, *(f"| `{name}` | {ours} | {kernel} |" for name, (ours, kernel) in both.items())])
+
+
+def ring_full(rows: Sequence[Row]) -> int:
+    """Pages that found the ring full. Before the first row and after the last only pings pass, and they fill none."""
+    first, last = (sample.counters["pages_returned"] for _, sample in (rows[0], rows[-1]))
+    assert isinstance(first, Mapping) and isinstance(last, Mapping)
+    return last[("ring_full",)] - first[("ring_full",)]
 
 
 def filled(page: str, made: Mapping[str, str]) -> str:
