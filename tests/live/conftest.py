@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -17,6 +17,7 @@ from ppobserve.source.live import Live
 from tests.live.traffic import has_frames, veth_has_pools
 
 Start = Callable[..., Live]
+Sources = Mapping[tuple[Level, Rung], Live]
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,13 @@ def start(features: Features) -> Iterator[Start]:
     yield begin
     for live in started.values():
         live.close()
+
+
+@pytest.fixture(scope="session")
+def sources(features: Features, start: Start) -> Sources:
+    """Every level of every rung that this kernel allows, to watch the same traffic: that is what takes time."""
+    rungs = [rung for rung in Rung if not features.refusals.get(rung.value)]
+    return {(level, rung): start(level, rung) for rung in rungs for level in Level}
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -15,12 +15,14 @@ from ppobserve.model.series import Counters, Histogram, total
 from ppobserve.model.snapshot import Snapshot, State, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
-from tests.live.conftest import Start, eventually
-from tests.live.traffic import STAYS, moving_frames
+from tests.live.conftest import Sources, Start, eventually
+from tests.live.traffic import FRAMES, MOVING_FRAMES, STAYS, moving_frames, moving_slowly
 
 pytestmark = pytest.mark.usefixtures("frames")
 
 PRIME = 1_000_003
+STAYING = 10_007
+SMALL_FRAMES = 10_007
 BATCH = 64
 SECONDS = 60
 
@@ -90,20 +92,80 @@ def test_programs_for_big_machines_pass_the_verifier(features: Features, cpus: i
         assert total(gained(Live(attached), 1009)["pages_held"]) == BATCH
 
 
-def test_two_observers_see_the_same(features: Features, start: Start, rung: Rung, require: Callable[..., None]) -> None:
-    """The rung against a tracepoint rung of its own, on the same frames, by a task that moves between the nodes."""
-    one = start(Level.STANDARD, rung)
-    with attach(features, Level.LEAN, forced=Rung.TRACEPOINT) as attached:
-        other = Live(attached)
-        before = deviceless(one), deviceless(other)
-        run_frames(10_007, cpu=0)
-        moved = moving_frames(features)
-        assert eventually(lambda: all_ended(one), SECONDS) and all_ended(other)
-        after = deviceless(one), deviceless(other)
-    mine, theirs = (delta(new, old).counters() for new, old in zip(after, before, strict=True))
-    for name in ("pages_held", "slow_refills", "numa_mismatch_pages"):
-        assert mine[name] == theirs[name], name
+@dataclass(frozen=True)
+class Watched:
+    """What every level of every rung here counted of the same frames, sent by a task that moves between the nodes."""
+
+    frames: int
+    moved: bool
+    counted: Mapping[tuple[Level, Rung], Counters]
+
+
+def watched(sources: Sources, frames: int, send: Callable[[], bool]) -> Watched:
+    """What *sources* count while *send* sends *frames*; it says whether it moved."""
+    before = {key: deviceless(source) for key, source in sources.items()}
+    moved = send()
+    assert eventually(lambda: all(map(all_ended, sources.values())), SECONDS)
+    after = {key: deviceless(source) for key, source in sources.items()}
+    return Watched(frames, moved, {key: delta(after[key], before[key]).counters() for key in sources})
+
+
+@pytest.fixture(scope="module")
+def moving(features: Features, sources: Sources) -> Watched:
+    """Once for all: frames that stay, then frames whose sender moves, dropped and redirected."""
+
+    def send() -> bool:
+        run_frames(STAYING, cpu=0)
+        return moving_frames(features)
+
+    return watched(sources, STAYING + MOVING_FRAMES + FRAMES, send)
+
+
+@pytest.mark.parametrize("level", [Level.STANDARD, Level.LEAN])
+def test_two_observers_see_the_same(
+    moving: Watched, features: Features, rung: Rung, level: Level, require: Callable[..., None]
+) -> None:
+    """Each against programs of the tracepoint rung, which take a mismatch from its return's stack, and its page."""
+    mine, theirs = moving.counted[level, rung], moving.counted[Level.FULL, Rung.TRACEPOINT]
+    names = ("pages_held", "slow_refills", "numa_mismatch_pages")
+    assert {name: total(mine[name]) for name in names} == {name: total(theirs[name]) for name in names}
+    if level is not Level.LEAN:  # which does not know a page's node
+        assert mine["numa_mismatch_pages"] == theirs["numa_mismatch_pages"]
     assert total(mine["pages_returned"]) == total(theirs["pages_returned"]) == total(mine["pages_held"])
     require(features.nodes > 1, "one NUMA node", capability="numa")
-    require(moved, STAYS, capability="moves")
+    require(moving.moved, STAYS, capability="moves")
     assert total(mine["numa_mismatch_pages"]) > 0
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_every_frame_is_allocated_once_and_comes_back_once(moving: Watched, rung: Rung) -> None:
+    """The truth is how many frames were sent. None comes back where its consumer's cache would take it; what refills
+    and the pool's end took out of the ring was in it, and what was returned otherwise came from a frame."""
+    counters = moving.counted[Level.FULL, rung]
+    batches, returned = counters["refill_batch_pages"], counters["pages_returned"]
+    assert isinstance(batches, Histogram) and isinstance(returned, Mapping)
+    slow = total(counters["slow_refills"])
+    paths = {("refill",): batches.filled, ("slow",): slow, ("cache",): moving.frames - batches.filled - slow}
+    assert counters["allocs"] == paths
+    lost = total(returned) - returned[("numa",)] - returned[("teardown",)]
+    assert counters["recycles"] == {("cache",): 0, ("ring",): moving.frames - lost}
+
+
+@pytest.mark.parametrize("rung", [Rung.FENTRY.value, Rung.KPROBE.value], indirect=True)
+def test_a_mismatch_that_empties_the_ring_is_one(
+    features: Features, small_ring: Watched, rung: Rung, require: Callable[..., None]
+) -> None:
+    """A ring of two is full at each refill here, so one that got one page met the other on the wrong node: it leaves
+    the ring's consumer where it stood, as 63 pages and a mismatch do in a ring of 64, where no bucket tells them."""
+    mine, theirs = small_ring.counted[Level.LEAN, rung], small_ring.counted[Level.FULL, Rung.TRACEPOINT]
+    assert total(mine["numa_mismatch_pages"]) == total(theirs["numa_mismatch_pages"])
+    require(features.nodes > 1, "one NUMA node", capability="numa")
+    require(small_ring.moved, STAYS, capability="moves")
+    batches = mine["refill_batch_pages"]
+    assert isinstance(batches, Histogram) and batches.buckets[1] > 0
+
+
+@pytest.fixture(scope="module")
+def small_ring(features: Features, sources: Sources) -> Watched:
+    """Frames whose sender moves, through a ring of two."""
+    return watched(sources, SMALL_FRAMES, lambda: moving_slowly(features, SMALL_FRAMES, batch=2))

@@ -1,0 +1,35 @@
+"""An XDP program that takes its time for a frame, so that a move between two refills can be met."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ppobserve.kernel.bpf import PROG_LOAD, TYPE_XDP, bpf, instruction, returning
+from ppobserve.lab.frames import XDP_DROP
+
+NUMBERS, GET_PRANDOM_U32 = 2000, 7  # include/uapi/linux/bpf.h
+
+
+@contextmanager
+def dawdling() -> Iterator[int]:
+    """Loaded without the verifier's log, which would be longer than the buffer that everyone else takes."""
+    code = ctypes.create_string_buffer(asking_for_numbers())
+    licence = ctypes.create_string_buffer(b"GPL")
+    instructions = len(code) // 8
+    attr = struct.pack("<IIQQ", TYPE_XDP, instructions, ctypes.addressof(code), ctypes.addressof(licence))
+    program = bpf(PROG_LOAD, attr, "cannot load a program that dawdles")
+    try:
+        yield program
+    finally:
+        os.close(program)
+
+
+def asking_for_numbers() -> bytes:
+    """Ask for many random numbers, and drop the frame."""
+    start = instruction(0xB7, 6, imm=NUMBERS)  # r6 = NUMBERS
+    loop = instruction(0x85, imm=GET_PRANDOM_U32) + instruction(0x17, 6, imm=1) + instruction(0x55, 6, off=-3)
+    return start + loop + returning(XDP_DROP)
