@@ -17,6 +17,7 @@ from ppobserve.model.plan import Level
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe.attach import attach
+from ppobserve.probe.audit import IN_A_ROW as BEFORE_IT_IS_SURE
 from ppobserve.source.governed import Governed
 from ppobserve.source.live import Live
 from tests.live.conftest import eventually, pool_of
@@ -99,8 +100,11 @@ def test_over_its_budget_it_steps_down_under_traffic_and_up_again_after_it(
         assert 0 < counts[0] < counts[1] < counts[2]
         pages = [total(each.counters["pages_held"]) for each in pools]
         assert 0 < pages[0] <= pages[1] <= pages[2]
+        audit = [source.read().audit for _ in range(BEFORE_IT_IS_SURE)][-1]
+        assert bool(audit) == any(lab.kernel_counters().values())  # the kernel has statistics, or has none
         lab.destroy_pools()
         assert eventually(lambda: ended(source.read(), lab) == pages[2], 20)
+        assert set(audit.values()) | set(source.read().audit.values()) <= {0}
     assert eventually(lambda: program_ids() <= programs, 20)
 
 
