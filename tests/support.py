@@ -8,11 +8,34 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ppobserve.model.metrics import POOL_METRICS
+from ppobserve.model.metrics import POOL_METRICS, TABLE
+from ppobserve.probe.abi import RETURNS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "support_matrix.md"
 MARKS = {"yes": "yes", "counted": "(yes)"}
+LATE_LABELS = ("pool", "napi", "queue")
+"""Labels of ``pool_info`` that old kernels cannot fill."""
+
+
+def of_reason(reason: str) -> str:
+    """The name of a row: returns for one reason."""
+    return f'pages_returned{{reason="{reason}"}}'
+
+
+def of_label(label: str) -> str:
+    """The name of a row: what the kernel says of a pool itself."""
+    return f"pool_info{{{label}}}"
+
+
+ROWS = (
+    *(metric.name for metric in POOL_METRICS),
+    *map(of_reason, RETURNS),
+    "pool_detached_seconds",
+    *map(of_label, LATE_LABELS),
+    "audit_divergence",
+)
+"""What a rung may count, by metric, and by label where that makes a difference."""
 
 HEAD = """# What is counted where
 
@@ -22,12 +45,13 @@ Written by `make test`: each kernel's live tests say what they saw, in `docs/sup
 * **(yes)**: counted; nothing in that traffic makes it happen
 * **-**: not counted there, for the reason in the notes
 
-A mark is of all labels of a metric together. One stays 0 where the others move: `reason="pfmemalloc"` on 6.1
-([why](how-it-counts.md#why-a-page-is-returned)).
+A label of `pool_info` is "yes" where the kernel was seen to fill it in, `audit_divergence` where the kernel's own
+counters were compared with ours and none was apart.
 
 Stock Debian kernels in emulated guests of two NUMA nodes, but for 6.18: a machine of one node whose kernel refuses
 function hooks. That the counts are right is another matter, of `tests/live/test_counts.py` and `test_frames.py`: on 7.3
-they equal the kernel's own, on 6.1 and 6.12 the pools' own counters, and rungs that watch the same traffic each other.
+they equal the kernel's own, on 6.1 and 6.12 the pools' own counters and the frames that were sent, and rungs that watch
+the same traffic each other.
 """
 
 BEFORE = """
@@ -73,12 +97,16 @@ def page() -> str:
     }
     columns = [(series, rung, cell) for series, rungs in kernels.items() for rung, cell in rungs.items()]
     notes: dict[str, int] = {}
-    rows = [
-        _row(metric.full_name, [_mark(cell, metric.name, notes) for *_, cell in columns]) for metric in POOL_METRICS
-    ]
+    rows = [_row(_full(name), [_mark(cell, name, notes) for *_, cell in columns]) for name in ROWS]
     heads = [_row("", [f"{series}<br>{rung}" for series, rung, _ in columns]), _row("---", ["---"] * len(columns))]
     reasons = [f"{number}. {reason}" for reason, number in notes.items()]
     return "\n".join([HEAD, *heads, *rows, "", *reasons, BEFORE])
+
+
+def _full(row: str) -> str:
+    """As it appears in an exposition."""
+    name, brace, labels = row.partition("{")
+    return TABLE[name].full_name + brace + labels
 
 
 def _series(path: Path) -> list[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,56 @@ from ppobserve.model.features import Features
 from ppobserve.model.metrics import POOL_METRICS, Metric
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.series import total
-from ppobserve.model.snapshot import Snapshot, delta
+from ppobserve.model.snapshot import Pool, Snapshot, delta
+from ppobserve.probe.abi import RETURNS
+from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
+from tests import support
 from tests.live.conftest import Start
+from tests.live.nic import echo, set_up
 from tests.live.traffic import has_frames, moving_frames
 
 # What a metric hangs on, as a plan's ``unavailable`` names it.
 REASONS = {"refill_batch_pages": "refill", "refill_misses": "refill", "allocs": "alloc", "recycles": "alloc"}
 ONE_NODE = "one NUMA node: nothing is remote"
+NO_STATISTICS = "the kernel keeps no page_pool statistics to compare with"
+PAGES_ONLY = "this kernel's pools have nothing but pages, for which there is a reason"
+# What the kernel must have in its structs to fill in a label, and what it means when it has not.
+LABELS = {
+    "pool": ("PP_USER_ID", "the kernel gives its pools no id: the label is a name of our own"),
+    "napi": ("PP_NAPI", "the kernel's pools do not know their NAPI instance"),
+    "queue": ("PP_QUEUE", "the kernel's pools do not know their queue"),
+}
+PARKED = 30_011
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What all traffic that this kernel can be given made happen."""
+
+    gained: Snapshot
+    """Read while the pools were still there."""
+    later: Snapshot
+    """When a pool was detached, with pages out, where this kernel can be brought to that; the audit is sure by then."""
 
 
 def test_what_is_counted_here(features: Features, start: Start, require: Callable[..., None]) -> None:
     found = {rung.value: rung_support(features, start, rung) for rung in Rung}
     assert found["tracepoint"]["metrics"]["pages_returned"] in ("yes", "counted")
+    assert all(set(cell["metrics"]) == set(() if cell["refused"] else support.ROWS) for cell in found.values())
     if path := os.environ.get("PPOBSERVE_SUPPORT"):
         Path(path).write_text(json.dumps(found))
 
 
 def rung_support(features: Features, start: Start, rung: Rung) -> dict[str, Any]:
-    """{"refused": why or "", "metrics": {metric: "yes", "counted", or why not}}"""
+    """{"refused": why or "", "metrics": {row: "yes", "counted", or why not}}"""
     try:
         plan = make_plan(features, Level.FULL, forced=rung)
     except NotObservable as error:
         return {"refused": error.what, "metrics": {}}
     seen = moved(start(Level.FULL, rung), features)
-    return {"refused": "", "metrics": {metric.name: cell(metric, plan, seen, features) for metric in POOL_METRICS}}
+    metrics = {metric.name: cell(metric, plan, seen.gained, features) for metric in POOL_METRICS}
+    return {"refused": "", "metrics": metrics | dict(details(plan, seen, features))}
 
 
 def cell(metric: Metric, plan: Plan, seen: Snapshot, features: Features) -> str:
@@ -46,7 +72,11 @@ def cell(metric: Metric, plan: Plan, seen: Snapshot, features: Features) -> str:
         return plan.unavailable[REASONS[metric.name]]
     if metric.name == "remote_pages" and features.nodes < 2:
         return ONE_NODE
-    return "yes" if happened(metric, seen) else "counted"
+    return mark(happened(metric, seen))
+
+
+def mark(happened: bool) -> str:
+    return "yes" if happened else "counted"
 
 
 def happened(metric: Metric, seen: Snapshot) -> bool:
@@ -57,12 +87,52 @@ def happened(metric: Metric, seen: Snapshot) -> bool:
     return any(total(sample.counters.get(metric.name)) > 0 for sample in seen.pools)
 
 
-def moved(source: Live, features: Features) -> Snapshot:
-    """What all traffic that this kernel can be given made happen; pools read while they are still there."""
+def details(plan: Plan, seen: Seen, features: Features) -> Iterator[tuple[str, str]]:
+    """Rows that say more of a metric, or of one that only some pools have."""
+    for reason in RETURNS:
+        yield support.of_reason(reason), not_told(reason, plan, features) or mark(returned(reason, seen.gained))
+    detached = [sample.gauges.get("pool_detached_seconds", 0) > 0 for sample in seen.later.pools]
+    yield "pool_detached_seconds", mark(any(detached))
+    for label, (offset, why_not) in LABELS.items():
+        filled = any(map(FILLED_IN[label], (sample.pool for sample in seen.gained.pools)))
+        yield support.of_label(label), mark(filled) if offset in features.offsets else why_not
+    assert not any(seen.later.audit.values())
+    yield "audit_divergence", "yes" if seen.later.audit else NO_STATISTICS
+
+
+FILLED_IN: Mapping[str, Callable[[Pool], bool]] = {
+    "pool": lambda pool: pool.id.isdecimal(),
+    "napi": lambda pool: pool.napi > 0,
+    "queue": lambda pool: pool.queue >= 0,
+}
+
+
+def not_told(reason: str, plan: Plan, features: Features) -> str:
+    """Why returns for this reason cannot be told from others here; empty when they can."""
+    if reason == "nid_update" and not plan.has("update_nid") and plan.rung is not Rung.TRACEPOINT:
+        return "the kernel has no tracepoint page_pool_update_nid"
+    if reason == "other" and "PP_PROVIDER" not in features.offsets:
+        return PAGES_ONLY
+    return plan.unavailable.get(reason, "")
+
+
+def returned(reason: str, seen: Snapshot) -> bool:
+    counters = (sample.counters["pages_returned"] for sample in seen.pools)
+    return any(isinstance(each, Mapping) and each.get((reason,), 0) > 0 for each in counters)
+
+
+def moved(source: Live, features: Features) -> Seen:
     before = source.read()
     if has_frames():
         moving_frames(features)
+    if set_up():
+        echo(101)  # a real driver's pool knows its NAPI instance
     with VethLab(receiver_cpu=0) as lab:
         for cpu in (0, 1, 0, 1):
             lab.send(1_000_003, cpu=cpu)
-        return delta(source.read(), before)
+        lab.send(1_000_003, cpu=0, splice=True)
+        gained = delta(source.read(), before)
+        if any(sample.pool.ifindex == lab.receiver.ifindex for sample in gained.pools):
+            lab.park(PARKED, cpu=0)
+            lab.destroy_pools()
+        return Seen(gained, [source.read() for _ in range(IN_A_ROW)][-1])

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ppobserve.model.metrics import POOL_METRICS
 from tests import support
-
-NAMES = [metric.name for metric in POOL_METRICS]
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(mark: str, refused: str = "") -> dict[str, object]:
-    return {"fentry": {"refused": refused, "metrics": dict.fromkeys([] if refused else NAMES, mark)}}
+    return {"fentry": {"refused": refused, "metrics": dict.fromkeys([] if refused else support.ROWS, mark)}}
 
 
 def test_the_first_run_is_news_and_the_same_again_is_none() -> None:
