@@ -14,6 +14,7 @@ from ppobserve.probe.abi import RETURNS
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "support_matrix.md"
 MARKS = {"yes": "yes", "counted": "(yes)"}
+NOT_ASKED = "no run has looked at this yet"
 LATE_LABELS = ("pool", "napi", "queue")
 """Labels of ``pool_info`` that old kernels cannot fill."""
 
@@ -121,7 +122,7 @@ def _mark(cell: Mapping[str, Any], metric: str, notes: dict[str, int]) -> str:
     """A cell: yes, or a dash with the number of the note that says why not."""
     if mark := MARKS.get(cell["metrics"].get(metric, "")):
         return mark
-    reason = cell["refused"] or cell["metrics"][metric]
+    reason = cell["refused"] or cell["metrics"].get(metric, NOT_ASKED)
     return f"-<sup>{notes.setdefault(reason, len(notes) + 1)}</sup>"
 
 
