@@ -82,9 +82,12 @@ def _rest(group: Key, samples: Mapping[Key, PoolSample]) -> Pool:
 
 
 def _with(sample: PoolSample, carry: PoolSample | None) -> PoolSample:
-    """*sample* with what it carries. Of a detached pool the device may be gone: it is who it was."""
+    """*sample* with what it carries. Of a detached pool the device may be gone: it is who it was. A consumer that has not
+    refilled since is where it was."""
     if carry is None:
         return sample
     pool = replace(carry.pool, state=State.DETACHED) if sample.pool.state is State.DETACHED else sample.pool
+    if pool.consumer_cpu < 0:
+        pool = replace(pool, consumer_cpu=carry.pool.consumer_cpu)
     counters: Counters = add(carry.counters, sample.counters)
     return replace(sample, pool=pool, counters=counters)

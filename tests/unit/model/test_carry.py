@@ -157,6 +157,14 @@ def test_of_a_detached_pool_the_identity_stays() -> None:
     assert sample.pool == replace(POOL, state=State.DETACHED)
 
 
+def test_a_consumer_that_has_not_refilled_since_is_where_it_was() -> None:
+    there, unknown, moved = (replace(POOL, consumer_cpu=cpu) for cpu in (5, -1, 2))
+    carry = take_over(at({}, there), at({}, unknown), {})
+    for pool, cpu in ((unknown, 5), (moved, 2)):
+        (sample,) = carried(at({}, pool), carry)[0].pools
+        assert sample.pool.consumer_cpu == cpu
+
+
 def test_what_is_told_of_the_tables_and_by_the_audit_goes_on() -> None:
     audited = at({}, tables=Tables(2, 3), audit={"alloc_waive": 5})
     shown, _ = carried(at({}, tables=Tables(7, 11), audit={"alloc_waive": 13}), take_over(audited, at({}), {}))
