@@ -82,8 +82,10 @@ def _rest(group: Key, samples: Mapping[Key, PoolSample]) -> Pool:
 
 
 def _with(sample: PoolSample, carry: PoolSample | None) -> PoolSample:
-    """*sample* with what it carries. Of a detached pool the device may be gone: it is who it was. A consumer that has not
-    refilled since is where it was."""
+    """*sample* with what it carries.
+
+    Of a detached pool the device may be gone: it is who it was. A consumer that has not refilled since is where it was.
+    """
     if carry is None:
         return sample
     pool = replace(carry.pool, state=State.DETACHED) if sample.pool.state is State.DETACHED else sample.pool
