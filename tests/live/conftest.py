@@ -17,6 +17,9 @@ from ppobserve.source.live import Live
 from tests.live.traffic import has_frames, veth_has_pools
 
 Start = Callable[..., Live]
+
+SECONDS = 60
+"""What waits for the end of a pool gives up after: the kernel looks after detached pools once a second."""
 Sources = Mapping[tuple[Level, Rung], Live]
 
 
@@ -75,6 +78,15 @@ def eventually(holds: Callable[[], bool], seconds: float) -> bool:
     while not holds() and time.monotonic() < end:
         time.sleep(0.02)
     return holds()
+
+
+def of_device(snapshot: Snapshot, end: End) -> list[PoolSample]:
+    """The pools of a device of the lab that have not ended."""
+    return [
+        sample
+        for sample in snapshot.pools
+        if (sample.pool.netns, sample.pool.ifindex) == (end.netns, end.ifindex) and sample.pool.state is not State.ENDED
+    ]
 
 
 def pool_of(snapshot: Snapshot, end: End) -> PoolSample:

@@ -12,7 +12,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from ppobserve.lab.frames import run_frames
-from ppobserve.lab.veth import End, VethLab
+from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.fold import Cardinality, fold
 from ppobserve.model.plan import Level, Rung
@@ -21,7 +21,7 @@ from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe import source as sources
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
-from tests.live.conftest import Start, eventually
+from tests.live.conftest import SECONDS, Start, eventually, of_device
 from tests.unit.make import flat
 
 PARKED = 30_011
@@ -29,16 +29,6 @@ THREADS = 16
 # An emulated CPU makes 50 a second, this one 5,000. `make test` asks for more: see the Makefile.
 POOLS = 307 if os.environ.get("PPOBSERVE_GUEST") else int(os.environ.get("PPOBSERVE_POOLS", "10007"))
 FEW, MANY = 7, 500_009
-SECONDS = 60  # the kernel looks after detached pools once a second
-
-
-def of_device(source: Live, end: End) -> list[PoolSample]:
-    """The pools of a device that are not ended."""
-    return [
-        sample
-        for sample in source.read().pools
-        if (sample.pool.netns, sample.pool.ifindex) == (end.netns, end.ifindex) and sample.pool.state is not State.ENDED
-    ]
 
 
 @pytest.mark.usefixtures("veth")
@@ -48,15 +38,17 @@ def test_a_socket_that_does_not_read_keeps_its_pool_as_a_zombie(start: Start) ->
         lab.send(1_000_003, cpu=0)
         lab.park(PARKED, cpu=0)
         lab.destroy_pools()
-        (zombie,) = of_device(source, lab.receiver)
+        (zombie,) = of_device(source.read(), lab.receiver)
         assert zombie.pool.state is State.DETACHED
         assert zombie.pool.netdev == lab.receiver.device
         assert zombie.gauges["inflight_pages"] > 0
         held, returned = total(zombie.counters["pages_held"]), total(zombie.counters["pages_returned"])
         assert held - returned == zombie.gauges["inflight_pages"]
-        assert eventually(lambda: of_device(source, lab.receiver)[0].gauges["pool_detached_seconds"] > 1, SECONDS)
+        assert eventually(
+            lambda: of_device(source.read(), lab.receiver)[0].gauges["pool_detached_seconds"] > 1, SECONDS
+        )
         lab.read_parked(PARKED)
-        assert eventually(lambda: not of_device(source, lab.receiver), SECONDS)
+        assert eventually(lambda: not of_device(source.read(), lab.receiver), SECONDS)
 
 
 @pytest.mark.usefixtures("veth")
@@ -69,15 +61,15 @@ def test_a_zombie_older_than_the_programs_is_seen_before_any_page_comes_back(fea
         destroyed = time.monotonic()
         with attach(features, level) as attached:
             source = Live(attached)
-            assert eventually(lambda: bool(of_device(source, lab.receiver)), SECONDS)
-            (zombie,) = of_device(source, lab.receiver)
+            assert eventually(lambda: bool(of_device(source.read(), lab.receiver)), SECONDS)
+            (zombie,) = of_device(source.read(), lab.receiver)
             age = time.monotonic() - destroyed
             assert zombie.pool.state is State.DETACHED
             assert zombie.gauges["inflight_pages"] > 0
             oldest = age if "PP_DETACH_TIME" in features.offsets else 0
             assert oldest - 1 <= zombie.gauges["pool_detached_seconds"] <= age + 1
             lab.read_parked(PARKED)
-            assert eventually(lambda: not of_device(source, lab.receiver), SECONDS)
+            assert eventually(lambda: not of_device(source.read(), lab.receiver), SECONDS)
 
 
 IDLE = (

@@ -20,7 +20,7 @@ from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
 from tests import support
-from tests.live.conftest import Start
+from tests.live.conftest import SECONDS, Start, eventually, of_device
 from tests.live.nic import echo, set_up
 from tests.live.traffic import has_frames, moving_frames
 
@@ -132,7 +132,13 @@ def moved(source: Live, features: Features) -> Seen:
             lab.send(1_000_003, cpu=cpu)
         lab.send(1_000_003, cpu=0, splice=True)
         gained = delta(source.read(), before)
-        if any(sample.pool.ifindex == lab.receiver.ifindex for sample in gained.pools):
+        parked = bool(of_device(gained, lab.receiver))
+        if parked:
             lab.park(PARKED, cpu=0)
             lab.destroy_pools()
-        return Seen(gained, [source.read() for _ in range(IN_A_ROW)][-1])
+        seen = Seen(gained, [source.read() for _ in range(IN_A_ROW)][-1])
+        if parked:
+            lab.read_parked(PARKED)
+        # Its end, up to a second later, is no event of the next test.
+        assert eventually(lambda: not of_device(source.read(), lab.receiver) or not parked, SECONDS)
+    return seen
