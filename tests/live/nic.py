@@ -8,8 +8,6 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +18,6 @@ from tests.live.conftest import eventually
 DEVICE, OURS, GATEWAY = "eth0", "10.0.2.15/24", "10.0.2.2"
 SERVER = ("10.0.2.100", 9)
 SOL_RAW, ICMP_FILTER = 255, 1  # include/linux/socket.h, include/uapi/linux/icmp.h
-SO_RCVBUFFORCE, UNREAD_BYTES = 33, 1 << 16  # include/uapi/asm-generic/socket.h
 PROBE_SECONDS = 10
 SYS, PROC_IRQ = Path("/sys/class/net"), Path("/proc/irq")
 
@@ -71,16 +68,6 @@ def download(cpu: int) -> int:
         while data := connection.recv(1 << 16):
             received += len(data)
     return received
-
-
-@contextmanager
-def unread(cpu: int) -> Iterator[None]:
-    """A download that nobody reads: pages with what fits into its buffer stay out of the pool until the block ends."""
-    with pinned(cpu), socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, UNREAD_BYTES)
-        connection.settimeout(60)
-        connection.connect(SERVER)
-        yield
 
 
 def echo(count: int, size: int = 1400) -> None:

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
-from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Counters, Histogram, subtract, total
 from ppobserve.model.snapshot import PoolSample
-from ppobserve.probe import abi
-from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import Sources, Start, eventually
-from tests.live.nic import Nic, download, echo, set_up, unread
+from tests.live.nic import Nic, download, echo, set_up
 from tests.vm.guest import DOWNLOAD_BYTES
 
 MOVES = (1, 0, 1, 0)
 QUIET_SECONDS = 20
-LITTLE = 3
-STRETCH, HALF = 48, 160
-"""Slots that a run walks; a ring of 256 that keeps no more pages than HALF is partly filled."""
-PLACES_IN_THE_RING, MOST_WAITING = 3, 16
 
 
 @pytest.fixture(scope="module")
@@ -133,34 +125,3 @@ def test_what_the_kernel_cannot_see(nic: Nic, start: Start, rung: Rung) -> None:
     assert sample.remote[("cache", "0", "1")] > 0
     assert sample.remote[("cache", "0", "1")] <= sample.gauges["cache_pages"]
     assert sample.remote[("ring", "0", "1")] == sample.gauges["ring_pages"] > 0  # nothing was taken out of it
-
-
-def test_every_page_that_the_ring_keeps_is_looked_at(
-    nic: Nic, features: Features, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All of them stay on node 0 when the consumer goes. The ring is not full, so that it matters where the walk begins
-    and where it turns, and it is walked in stretches that do not divide it."""
-    monkeypatch.setattr(abi, "RING_STRETCH", STRETCH)
-    with attach(features, Level.FULL) as attached:
-        source = Live(attached)
-        for _ in range(PLACES_IN_THE_RING):
-            kept = kept_by_the_ring(nic, source)
-            assert kept.gauges["ring_pages"] - LITTLE <= kept.remote[("ring", "0", "1")] <= kept.gauges["ring_pages"]
-
-
-def kept_by_the_ring(nic: Nic, source: Live) -> PoolSample:
-    """The pool of a consumer that has just gone to node 1, its ring partly filled with pages of node 0."""
-    nic.consume_on(0)
-    download(0)
-    with ExitStack() as waiting:
-        for _ in range(MOST_WAITING):
-            if pool_of(source, nic).gauges["ring_pages"] <= HALF:
-                break
-            waiting.enter_context(unread(0))
-            quiet(nic)
-        nic.consume_on(1)
-        echo(LITTLE)
-        quiet(nic)
-        sample = pool_of(source, nic)
-        assert STRETCH < sample.gauges["ring_pages"] <= HALF
-        return sample
