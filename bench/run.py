@@ -94,9 +94,9 @@ def with_quotes(readme: str, claims: Iterable[str]) -> str:
 
 
 def quoted(claim: Mapping[str, Any]) -> str:
-    """A value with two digits that count; a share in percent."""
+    """A value with three digits that count; a share in percent."""
     value, unit = (claim["value"], claim["unit"]) if claim["unit"] else (100 * claim["value"], "%")
-    return f"{float(f'{value:.2g}'):g} {unit}"
+    return f"{float(f'{value:.3g}'):g} {unit}"
 
 
 if __name__ == "__main__":

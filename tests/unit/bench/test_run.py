@@ -54,14 +54,20 @@ def measured(names: Iterable[str]) -> list[str]:
 def test_what_a_buyer_asks_for_is_quoted_when_all_of_it_was_measured() -> None:
     made = run.with_quotes(README, measured(run.QUOTES))
     values = [line.split("|")[2].strip() for line in made.splitlines() if line.startswith("| ")]
-    assert values == ["measured", "0.12 %", "12 %", "0.12 %", "0.12 %"]
+    assert values == ["measured", "0.123 %", "12.3 %", "0.123 %", "0.123 %"]
     assert made.endswith("<!-- end -->\n\nMore.\n")
     assert run.with_quotes(made, measured(run.QUOTES)) == made
     assert run.with_quotes(made, measured(list(run.QUOTES)[1:])) == made
 
 
 def test_the_readme_has_a_place_for_the_quotes() -> None:
-    assert len(run.QUOTED.findall(run.README.read_text())) == 1
+    (quoted,) = run.QUOTED.findall(run.README.read_text())
+    assert all(words in quoted for words in run.QUOTES.values())
+
+
+def test_every_section_of_the_page_in_the_tree_has_been_measured() -> None:
+    sections = [each.group(0) for each in run.SECTION.finditer(run.PAGE.read_text())]
+    assert all("Measured on " in section for section in sections)
 
 
 def test_the_page_in_the_tree_has_a_section_for_each_script_that_can_be_run() -> None:
