@@ -23,13 +23,27 @@ static u32 take_slot(u32 entry, u32 cpu, u64 owner)
 	return fresh;
 }
 
-/* The slot of a pool's entry on a CPU, given on first use: where its index is, which is 0 when there was none to give. */
+/*
+ * The slot of a pool's entry on a CPU, given on first use: where its index is, which is 0 when there was none to give. A
+ * softirq may come in the midst of that, and be quicker; then its slot stays, and ours goes back. By additions, because
+ * programs have no compare-and-swap before kernel commit 5ffa25502b5a ("bpf: Add instructions for atomic_[cmp]xchg",
+ * 5.12).
+ */
 static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
 {
-	u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell);
+	u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell), fresh;
+	struct slot *s;
 
-	if (index && !*index)
-		*index = take_slot(entry, cpu, owner);
+	if (!index || *index)
+		return index;
+	fresh = take_slot(entry, cpu, owner);
+	__sync_fetch_and_add(index, fresh);
+	s = slots.lookup(&fresh);
+	if (!fresh || !s || *(volatile u32 *)index == fresh)
+		return index;
+	__sync_fetch_and_add(index, -fresh);
+	s->owner = 0;
+	free_slots.push(&fresh, 0);
 	return index;
 }
 
@@ -37,15 +51,21 @@ static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
 static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent)
 {
 	u32 *entry = known_entry(pool), *index;
+	struct slot *s;
 
 	c->first_sight = !entry;
 	if (!entry)
 		entry = enter(pool);
 	index = entry ? slot_at(*entry, c->number, pool) : 0;
-	if (!index || !*index)
+	s = index && *index ? slots.lookup(index) : 0;
+	if (!s)
 		return 0;
+	if (s->owner != pool) {		/* between the two additions of slot_at */
+		drop_event();
+		return 0;
+	}
 	*recent = *index;
-	return slots.lookup(index);
+	return s;
 }
 
 /*

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,7 +13,9 @@ from ppobserve.lab.veth import End
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.probe import abi
 from ppobserve.probe.attach import attach
+from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
 from tests.live.traffic import has_frames, veth_has_pools
 
@@ -39,7 +42,7 @@ def rung(request: pytest.FixtureRequest, features: Features, require: Callable[.
 @pytest.fixture(scope="session")
 def start(features: Features) -> Iterator[Start]:
     """A source for a level and a rung. Attached once for the whole run: compiling takes ten seconds in a guest, and
-    that several are attached at once must not disturb any."""
+    that several are attached at once must not disturb any. In the end no slot is left to a pool that has none."""
     started: dict[tuple[Level, Rung], Live] = {}
 
     def begin(level: Level = Level.STANDARD, rung: Rung | None = None) -> Live:
@@ -49,8 +52,19 @@ def start(features: Features) -> Iterator[Start]:
         return started[key]
 
     yield begin
+    left = {key: orphans(live) for key, live in started.items()}
     for live in started.values():
         live.close()
+    assert not any(left.values()), left
+
+
+def orphans(live: Live) -> list[int]:
+    """Slots in use whose pool is not in the table: counts that nobody adds up, or the next pool at that address."""
+    tables = MappedTables(live._attached)
+    copy = tables.copy()
+    known = {raw.owner for _, raw in copy.entries()}
+    owners = memoryview(copy.slots).cast("Q")[:: ctypes.sizeof(abi.slot_type(live._attached.tables.nodes)) // 8]
+    return [index for index, owner in enumerate(owners.tolist()) if owner and owner not in known]
 
 
 @pytest.fixture(scope="session")
