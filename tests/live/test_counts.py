@@ -184,7 +184,16 @@ def same_as_the_kernel(sample: PoolSample, kernel: Mapping[str, int], device: st
             "recycled into cache": kernel["rx_pp_recycle_cached"],
             "recycled into ring": kernel["rx_pp_recycle_ring"],
         }
+    apart = {name: ours.pop(name) - theirs.pop(name) for name in JUDGED_TWICE}
     assert ours == theirs, device
+    assert all(abs(pages) <= RACED for pages in apart.values()), (device, apart)
+    assert 0 <= sum(apart.values()) <= RACED, (device, apart)
+
+
+# The kernel looks at a page when it is put, we when it leaves: one whose holder lets go in between changes sides. And
+# page_pool_drain_frag() gives back a page that someone still holds without counting it (net/core/page_pool.c).
+JUDGED_TWICE = ("ring_full", "referenced", "lumped together")
+RACED = 2
 
 
 def test_level_lean_counts_a_pool_that_was_in_use_before(
