@@ -71,10 +71,13 @@ def held(snapshot: Snapshot) -> int:
 def test_over_its_budget_it_steps_down_under_traffic_and_up_again_after_it(
     features: Features, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pools come and go while one level takes over from the other; a pool that is quiet meanwhile loses no page."""
+    """Pools come and go while one level takes over from the other; a pool that is quiet meanwhile loses no page.
+
+    Spliced pages come back while they are held, so each transfer has something to count, by tracepoint too.
+    """
     programs, said = program_ids(), list[str]()
     with governed(features, TINY, said) as source, VethLab(receiver_cpu=0) as lab:
-        lab.send(1_000_003, cpu=0)
+        lab.send(1_000_003, cpu=0, splice=True)
         pools, seen = [exact(source.read(), lab)], [held(source.read())]
         with traffic() as frames:
             assert eventually(lambda: len(frames) > 11, 60)
@@ -86,12 +89,12 @@ def test_over_its_budget_it_steps_down_under_traffic_and_up_again_after_it(
         assert all(source.hooks_attached().values())
         release = source.read().costs["release"]
         assert 0 < release.seconds < release.runs
-        lab.send(1_000_003, cpu=0)
+        lab.send(1_000_003, cpu=0, splice=True)
         pools.append(exact(source.read(), lab))
         monkeypatch.setattr(source._governor, "_patience", 0.0)
         assert eventually(lambda: (source.look(), source.plan.level)[1] is Level.STANDARD, 60)
         assert source.read().levels_below == 0
-        lab.send(1_000_003, cpu=0)
+        lab.send(1_000_003, cpu=0, splice=True)
         pools.append(exact(source.read(), lab))
         seen.append(held(source.read()))
         assert seen == sorted(seen)
