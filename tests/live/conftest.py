@@ -23,6 +23,9 @@ Start = Callable[..., Live]
 
 SECONDS = 60
 """What waits for the end of a pool gives up after: the kernel looks after detached pools once a second."""
+KPROBE_SKIPS = 2
+"""Events that the kprobe rung may miss in a run: a kprobe does not run while another one does on that CPU, so what an
+interrupt in its midst brings goes uncounted (kprobe_running() in the kernel's kprobe_ftrace_handler)."""
 Sources = Mapping[tuple[Level, Rung], Live]
 
 

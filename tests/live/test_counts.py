@@ -17,7 +17,7 @@ from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.attach import attach
 from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
-from tests.live.conftest import Start, pool_of
+from tests.live.conftest import KPROBE_SKIPS, Start, pool_of
 
 pytestmark = pytest.mark.usefixtures("veth")
 
@@ -89,7 +89,8 @@ def test_the_audit_finds_nothing(
     for _ in range(IN_A_ROW):
         audit = source.read().audit
     require(audit, "the kernel keeps no page_pool statistics", capability="stats")
-    assert set(audit.values()) == {0}
+    most = KPROBE_SKIPS if rung is Rung.KPROBE else 0
+    assert all(0 <= apart <= most for apart in audit.values()), audit
     assert len(audit) == AUDITED_AT[level, rung is Rung.TRACEPOINT]
 
 
