@@ -2,7 +2,7 @@
 # As root, or through sudo, which asks once.
 SHELL := /bin/bash
 .NOTPARALLEL:
-.PHONY: demo run test test-quick vm bench lint deb setup setup-test host-tests e2e-tests guests clean
+.PHONY: demo run test test-quick vm bench lint deb setup setup-test host-tests quick-tests e2e-tests guests clean
 
 KERNEL ?= 6.12
 ARGS ?=
@@ -27,7 +27,8 @@ test: PPOBSERVE_POOLS = 100003
 test: lint host-tests e2e-tests guests
 
 # Without the tests that start browsers, a Prometheus, or a machine to install the package on.
-test-quick: lint host-tests
+# Of the others, those that touch no kernel run beside those that do.
+test-quick: lint quick-tests
 
 lint: setup-test
 	$(BIN)/ruff check .
@@ -39,6 +40,12 @@ PYTEST_HERE = $(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIV
 
 host-tests: setup-test
 	$(PYTEST_HERE) --ignore=tests/vm --ignore=tests/e2e tests
+
+quick-tests: setup-test
+	@mkdir -p build
+	@$(PYTEST_HERE) --ignore=tests/vm --ignore=tests/e2e --ignore=tests/live tests >build/unit.log 2>&1 & unit=$$!; \
+	$(PYTEST_HERE) tests/live; live=$$?; \
+	wait $$unit; unit=$$?; cat build/unit.log; exit $$((live + unit))
 
 # In a process of its own: what these tests start runs as long as they do.
 e2e-tests: setup-test
