@@ -85,8 +85,8 @@ class Plan:
 
     @property
     def refill_by_exit(self) -> bool:
-        """Is a refill seen only where it ends? By trampoline that suffices; above lean, returns in it must be told."""
-        return self.rung is Rung.FENTRY and self.level is Level.LEAN
+        """Is a refill seen only where it ends?"""
+        return _refill_by_exit(self.level, self.rung)
 
 
 def make_plan(
@@ -211,6 +211,11 @@ def _costs(rung: Rung) -> tuple[int, int]:
     return (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
 
 
+def _refill_by_exit(level: Level, rung: Rung) -> bool:
+    """By trampoline the end of a refill tells all of it; above lean, returns in its midst must be told."""
+    return rung is Rung.FENTRY and level is Level.LEAN
+
+
 def _refill_hooks(features: Features, level: Level, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
     """Refill and slow path, or what stands for them."""
     if rung is Rung.TRACEPOINT:
@@ -219,7 +224,7 @@ def _refill_hooks(features: Features, level: Level, rung: Rung, function: Functi
     inlined = features.refill_is_inlined
     slow_cost = leave if rung is Rung.FENTRY and not inlined else entry + leave
     slow = function("slow", features.slow_function, slow_cost, "slow refill")
-    cost = leave if rung is Rung.FENTRY and level is Level.LEAN else entry + leave
+    cost = leave if _refill_by_exit(level, rung) else entry + leave
     return (slow,) if inlined else (function("refill", REFILL, cost, "refill"), slow)
 
 

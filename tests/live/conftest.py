@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -13,7 +12,6 @@ from ppobserve.lab.veth import End
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
-from ppobserve.probe import abi
 from ppobserve.probe.attach import attach
 from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
@@ -66,7 +64,7 @@ def orphans(live: Live) -> list[int]:
     tables = MappedTables(live._attached)
     copy = tables.copy()
     known = {raw.owner for _, raw in copy.entries()}
-    owners = memoryview(copy.slots).cast("Q")[:: ctypes.sizeof(abi.slot_type(live._attached.tables.nodes)) // 8]
+    owners = memoryview(copy.slots).cast("Q")[:: tables._slot_words]
     return [index for index, owner in enumerate(owners.tolist()) if owner and owner not in known]
 
 
