@@ -15,7 +15,7 @@ from ppobserve.model.series import Counters, Histogram, total
 from ppobserve.model.snapshot import Snapshot, State, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
-from tests.live.conftest import Sources, Start, eventually
+from tests.live.conftest import SECONDS, Sources, Start, eventually
 from tests.live.traffic import FRAMES, MOVING_FRAMES, STAYS, moving_frames, moving_slowly
 
 pytestmark = pytest.mark.usefixtures("frames")
@@ -24,7 +24,6 @@ PRIME = 1_000_003
 STAYING = 10_007
 SMALL_FRAMES = 10_007
 BATCH = 64
-SECONDS = 60
 
 # An emulated CPU takes a minute to verify the biggest.
 BIG_MACHINES = [(256, 2)] if os.environ.get("PPOBSERVE_GUEST") else [(256, 2), (512, 16), (1024, 16), (2048, 16)]

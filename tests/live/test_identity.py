@@ -13,12 +13,11 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.source.live import Live
-from tests.live.conftest import Start, eventually, pool_of
+from tests.live.conftest import SECONDS, Start, eventually, pool_of
 
 pytestmark = pytest.mark.usefixtures("veth")
 
 SENT = 1_000_003
-SECONDS = 60
 
 
 @pytest.fixture
