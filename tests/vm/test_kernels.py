@@ -21,6 +21,13 @@ def passed(junit: Path) -> int:
     )
 
 
+def failed(junit: Path) -> str:
+    """What the tests that were wrong said: of a long log often only the end is kept, and there another guest talks."""
+    cases = ElementTree.parse(junit).getroot().iter("testcase") if junit.exists() else ()
+    wrong = ((case, what) for case in cases for what in case if what.tag in ("failure", "error"))
+    return "\n\n".join(f"{case.get('classname')}.{case.get('name')}:\n{what.text}" for case, what in wrong)
+
+
 def figures(lines: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
 
@@ -30,7 +37,7 @@ def test_live_tests_pass_under(kernel: str, guests: Guests, figure: Callable[...
     results, status = guest.results, guest.process.returncode
     for measured in figures(results / "figures"):
         figure(**measured | {"where": f"kernel {kernel}"})
-    assert status == 0, f"pytest in the guest: exit status {status}, see {results / 'log'}"
+    assert status == 0, f"in the guest, pytest's exit status was {status}:\n{failed(results / 'junit.xml')}"
     assert passed(results / "junit.xml") > 0
     found = json.loads((results / "support.json").read_text())
     assert support.write(kernel, found), f"what we count on {kernel} has changed: git diff docs/support"
