@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 CAPABILITIES = frozenset(
-    {"tracepoint", "kprobe", "fentry", "numa", "stats", "frames", "moves", "veth", "virtio", "bpftrace"}
+    {"tracepoint", "kprobe", "fentry", "numa", "stats", "frames", "moves", "misses", "veth", "virtio", "bpftrace"}
 )
 KALLSYMS = Path("/proc/kallsyms")
 VMLINUX_BTF = Path("/sys/kernel/btf/vmlinux")

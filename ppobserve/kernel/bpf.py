@@ -23,7 +23,7 @@ MAP_CREATE, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROG_LOAD, PROG_TEST_RUN, PROG_GET
 OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, PROG_GET_NEXT_ID, LINK_CREATE, ENABLE_STATS = 15, 17, 11, 28, 32
 TYPE_XDP, TYPE_RAW_TRACEPOINT, TYPE_TRACING = 6, 17, 26
 MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
-ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_XDP = 24, 25, 37
+ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_XDP, ATTACH_PERF_EVENT = 24, 25, 37, 41
 TEST_XDP_LIVE_FRAMES = 2
 XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE = 2, 4
 XDP_HAS_FRAGS = 32
@@ -31,6 +31,8 @@ XDP_HAS_FRAGS = 32
 _ATTR_BYTES = 144
 # struct bpf_prog_info up to verified_insns, and where run_time_ns and run_cnt are in it.
 _INFO_BYTES, _INFO_RUN_TIME = 224, 192
+# struct bpf_link_info up to perf_event.kprobe.missed.
+_LINK_BYTES, _LINK_MISSED = 56, 48
 _LICENSE = ctypes.create_string_buffer(b"GPL")
 _LOG_BYTES = 64 * 1024
 _LOAD_TRIES = 5
@@ -184,6 +186,14 @@ def attach_xdp(program: int, ifindex: int, mode: int = XDP_FLAGS_DRV_MODE) -> in
     return bpf(LINK_CREATE, attr, f"cannot attach XDP to interface {ifindex}")
 
 
+def attach_perf(program: int, event: int) -> int:
+    """Attach a program to a perf event, such as a kprobe; returns the link's fd, which keeps the event.
+
+    BpfError before kernel commit b89fbfbb854c ("bpf: Implement minimal BPF perf link", 5.15).
+    """
+    return bpf(LINK_CREATE, struct.pack("<IIII", program, event, ATTACH_PERF_EVENT, 0), "cannot attach to a perf event")
+
+
 def test_run(
     program: int, *, data: bytes = b"", context: bytes = b"", repeat: int = 0, flags: int = 0, batch: int = 0
 ) -> int:
@@ -266,3 +276,17 @@ def program_statistics(program: int) -> Runs:
     bpf(OBJ_GET_INFO_BY_FD, attr, "cannot ask for a program's statistics")
     nanoseconds, runs, misses = struct.unpack_from("<QQQ", info, _INFO_RUN_TIME)
     return Runs(runs, nanoseconds, misses)
+
+
+def probe_misses(link: int) -> int:
+    """How often ever the kernel did not run the kprobe or kretprobe of a perf link: one ran on that CPU already, or too
+    many calls of the function had not returned.
+
+    0 before kernel commit 3acf8ace6823 ("bpf: Add missed value to kprobe perf link info", 6.7), and of what is no link.
+    """
+    info = ctypes.create_string_buffer(_LINK_BYTES)
+    try:
+        bpf(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", link, _LINK_BYTES, ctypes.addressof(info)), "cannot ask a link")
+    except BpfError:
+        return 0
+    return int(struct.unpack_from("<Q", info, _LINK_MISSED)[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import platform
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 
 KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
 SYS_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "riscv64": 241, "ppc64le": 319, "s390x": 331}
+SET_BPF = {"ppc64le": 0x80042408}.get(platform.machine(), 0x40042408)  # PERF_EVENT_IOC_SET_BPF
 _ATTR_BYTES = 112
 _CLOEXEC = 8
 # perf_event.h: PERF_TYPE_SOFTWARE, PERF_COUNT_SW_BPF_OUTPUT, PERF_SAMPLE_RAW, and the flag watermark.
@@ -25,6 +27,11 @@ def open_kprobe(function: str, pmu: Path = KPROBE_PMU, *, at_return: bool = Fals
     struct.pack_into("<IIQ", attr, 0, kind, _ATTR_BYTES, at_return)  # config: PERF_PROBE_CONFIG_IS_RETPROBE
     struct.pack_into("<Q", attr, 56, ctypes.addressof(name))  # config1: the function's name; config2: the offset, 0
     return _open(attr, cpu=0)
+
+
+def run_program(event: int, program: int) -> None:
+    """Have a BPF program run at a perf event, as long as the event's fd is open. OSError says why not."""
+    fcntl.ioctl(event, SET_BPF, program)
 
 
 def open_bpf_output(cpu: int, wakeup_bytes: int) -> int:

@@ -20,6 +20,7 @@ MAPS = ("pools", "slots", "ledgers", "kept")
 ON_DEMAND = ("sample_pool", "sample_kept", "adopt_pool")
 AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
 SECONDS, SECONDS_EMULATED = 30.0, 120.0
+PROBES = ("kprobe", "kretprobe")
 
 
 _SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
@@ -53,10 +54,13 @@ class Attached:
         }
 
     def hooks_missed(self) -> dict[str, int]:
-        """Every hook of the plan: how often the kernel skipped one of its programs."""
-        items = {hook.name: pieces(hook, self.plan) for hook in self.plan.hooks}
-        programs = {name: {self.program(item["function"]) for item in each} for name, each in items.items()}
-        return {name: sum(bpf.program_statistics(fd).misses for fd in fds) for name, fds in programs.items()}
+        """Every hook of the plan: how often the kernel skipped one of its programs, or the probe that runs it."""
+        return {hook.name: self._missed(pieces(hook, self.plan)) for hook in self.plan.hooks}
+
+    def _missed(self, items: list[Item]) -> int:
+        programs = {self.program(item["function"]) for item in items}
+        links = [self._link(item) for item in items if item["kind"] in PROBES]
+        return sum(bpf.program_statistics(fd).misses for fd in programs) + sum(map(bpf.probe_misses, links))
 
     def programs(self) -> dict[str, frozenset[int]]:
         """Descriptors of the attached programs by hook, and by whether they run at its function's entry or exit."""

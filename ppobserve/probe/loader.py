@@ -14,6 +14,8 @@ import socket
 import sys
 from typing import Any
 
+from ppobserve.kernel import bpf, perf
+
 REST_GROUP = 1
 """Key of the group of pools without a device (bpf/life.c); it must always be there, so it is entered first."""
 
@@ -112,19 +114,23 @@ def _raw_tracepoint(programs: Any, function: str, event: str) -> int:
 
 
 def _kprobe(programs: Any, function: str, event: str) -> int:
-    programs.attach_kprobe(event=event, fn_name=function)
-    return _newest(programs.kprobe_fds)
+    return _probe(programs, function, perf.open_kprobe(event))
 
 
 def _kretprobe(programs: Any, function: str, event: str) -> int:
-    programs.attach_kretprobe(event=event, fn_name=function)
-    return _newest(programs.kprobe_fds)
+    return _probe(programs, function, perf.open_kprobe(event, at_return=True))
 
 
-def _newest(by_event: dict[bytes, Any]) -> int:
-    """BCC keeps ``{event: {function: fd}}``, ``{event: fd}`` in old releases; the last is what was just attached."""
-    last = list(by_event.values())[-1]
-    return int(list(last.values())[-1] if isinstance(last, dict) else last)
+def _probe(programs: Any, function: str, event: int) -> int:
+    """By a link, which knows how often its probe was skipped. BCC's own attach_kprobe makes none."""
+    program = programs.load_func(function, programs.KPROBE).fd
+    try:
+        link = bpf.attach_perf(program, event)
+    except bpf.BpfError:  # before b89fbfbb854c ("bpf: Implement minimal BPF perf link", 5.15)
+        perf.run_program(event, program)
+        return event
+    os.close(event)
+    return link
 
 
 def _fentry(programs: Any, function: str, event: str) -> int:

@@ -21,9 +21,6 @@ Start = Callable[..., Live]
 
 SECONDS = 60
 """What waits for the end of a pool gives up after: the kernel looks after detached pools once a second."""
-KPROBE_SKIPS = 2
-"""Events that the kprobe rung may miss in a run: a kprobe does not run while another one does on that CPU, so what an
-interrupt in its midst brings goes uncounted (kprobe_running() in the kernel's kprobe_ftrace_handler)."""
 Sources = Mapping[tuple[Level, Rung], Live]
 
 
@@ -85,6 +82,11 @@ def frames(live: None, require: Callable[..., None]) -> None:
 def veth(start: Start, require: Callable[..., None]) -> None:
     """Traffic by veth, whose pools have a device (6.4)."""
     require(veth_has_pools(start()), "the kernel's veth has no page_pool", capability="veth")
+
+
+def missed(source: Live) -> int:
+    """How many events the kernel did not show to a source's programs, as it says itself (docs/how-it-counts.md)."""
+    return sum(source.hooks_missed().values())
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
-from ppobserve.kernel.bpf import program_ids
+from ppobserve.kernel import bpf, perf
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
@@ -17,19 +20,22 @@ from ppobserve.source.live import Live
 from tests.live.conftest import eventually
 
 SECONDS = 20  # the kernel frees a program after every CPU has passed a quiet moment
+TYPE_KPROBE = 2
+HELPER, CALLING_HELPER = "bpf_get_current_uid_gid", bpf.instruction(0x85, imm=15) + bpf.returning(0)
+CALLS = 101
 
 
 @pytest.mark.parametrize("level", [Level.LEAN, Level.FULL])
 def test_every_hook_holds_and_leaves_nothing(features: Features, rung: Rung, level: Level) -> None:
-    before = program_ids()
+    before = bpf.program_ids()
     with attach(features, level, forced=rung) as attached:
         assert set(attached.hooks_attached().values()) == {True}
         assert set(attached.hooks_missed().values()) == {0}
         snapshot = Live(attached).read()
         assert (snapshot.plan.rung, snapshot.plan.level) == (rung, level)
-        ours = program_ids() - before
+        ours = bpf.program_ids() - before
         assert len(ours) >= len(attached.plan.hooks)
-    assert eventually(lambda: not ours & program_ids(), SECONDS)
+    assert eventually(lambda: not ours & bpf.program_ids(), SECONDS)
 
 
 @pytest.mark.parametrize("cpus", [360, 1024])
@@ -38,6 +44,35 @@ def test_the_end_of_a_pool_is_not_too_long_for_the_verifier_on_a_big_machine(fea
     with attach(features, Level.LEAN, tables=big) as attached:
         assert attached.log == ()
         assert attached.hooks_attached()["release"]
+
+
+def test_a_kprobe_that_another_kept_from_running_is_counted(features: Features, require: Callable[..., None]) -> None:
+    """A kprobe does not run within another: the inner one is on a helper that the outer one's program calls."""
+    require(not features.refusals["kprobe"], features.refusals["kprobe"], capability="kprobe")
+    with ExitStack() as fds:
+        xdp = kept(fds, bpf.load_program(bpf.TYPE_XDP, bpf.returning(2), "traced"))
+        outer = probed(fds, "bpf_prog_test_run_xdp", CALLING_HELPER)
+        inner = probed(fds, HELPER, bpf.returning(0))
+        for _ in range(CALLS):
+            bpf.test_run(xdp, data=bytes(64))
+        missed = bpf.probe_misses(outer), bpf.probe_misses(inner)
+    require(any(missed), "the kernel does not say what the kprobe of a link missed", capability="misses")
+    assert missed == (0, CALLS)
+
+
+def probed(fds: ExitStack, function: str, code: bytes) -> int:
+    """The link of a kprobe on a function, at which a program of this code runs; -1 on a kernel without such links."""
+    event = kept(fds, perf.open_kprobe(function))
+    program = kept(fds, bpf.load_program(TYPE_KPROBE, code, "probe"))
+    try:
+        return kept(fds, bpf.attach_perf(program, event))
+    except bpf.BpfError:
+        return -1
+
+
+def kept(fds: ExitStack, fd: int) -> int:
+    fds.callback(os.close, fd)
+    return fd
 
 
 def test_gathering_facts_leaves_nothing_attached() -> None:

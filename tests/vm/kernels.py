@@ -26,10 +26,10 @@ KERNELS = {
         (*FUNCTIONS, "frames", "moves", "bpftrace"), ("attach", "frames", "life", "trace", "bpftrace", "support")
     ),
     "6.12": Kernel(
-        (*FUNCTIONS, "frames", "moves", "veth", "bpftrace"),
+        (*FUNCTIONS, "frames", "moves", "misses", "veth", "bpftrace"),
         ("attach", "counts", "frames", "life", "identity", "nid", "trace", "bpftrace", "support"),
     ),
-    "7.3": Kernel((*FUNCTIONS, "frames", "veth", "stats", "virtio", "bpftrace")),
+    "7.3": Kernel((*FUNCTIONS, "frames", "misses", "veth", "stats", "virtio", "bpftrace")),
 }
 DEFAULT = ("7.3", "6.12", "6.1", "5.10")
 

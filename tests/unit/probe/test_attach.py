@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ppobserve.errors import LoaderError, NotObservable
+from ppobserve.kernel import bpf
 from ppobserve.model.features import CREATE, DESTROY, REFILL, RELEASE_RETRY, SLOW, STATE_RELEASE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.probe import attach, child
@@ -35,6 +36,7 @@ class Loader:
             return {"error": self.refused[rung], "kind": self.kind, "log": self.log}, []
         names = [f"map:{name}" for name in request["maps"]]
         names += [f"program:{name}" for name in request["on_demand"]]
+        names += [f"program:{function}" for function in {item["function"] for item in request["attach"]}]
         names += [f"link:{item['function']}:{item['event']}" for item in request["attach"]]
         return {"fds": names, "log": ""}, [os.eventfd(0) for _ in names]
 
@@ -225,3 +227,15 @@ def test_descriptors_that_did_not_all_arrive_are_a_sentence_and_closed(
     for fd in kept:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fd)
+
+
+def test_what_a_hook_missed_is_what_its_programs_and_its_kprobes_were_kept_from(
+    loader: Callable[..., Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bpf, "program_statistics", lambda fd: bpf.Runs(0, 0, misses=1000))
+    monkeypatch.setattr(bpf, "probe_misses", lambda link: 7)
+    loader()
+    with attach.attach(KERNEL, Level.STANDARD, forced=Rung.KPROBE) as attached:
+        missed = attached.hooks_missed()
+    assert (missed["refill"], missed["release"]) == (2014, 1000)  # a kprobe and a kretprobe; a tracepoint
+    assert missed["teardown"] == 2014  # page_pool_destroy, page_pool_release_retry
