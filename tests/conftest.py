@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ class Figure:
 
 
 FIGURES = pytest.StashKey[list[Figure]]()
+
+
+def pytest_configure() -> None:
+    """A shell starts what it puts in the background with Ctrl-C ignored, and so would be whatever the tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache
