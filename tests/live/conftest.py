@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,8 @@ Start = Callable[..., Live]
 
 SECONDS = 60
 """What waits for the end of a pool gives up after: the kernel looks after detached pools once a second."""
+TURNS = 5
+Seen = TypeVar("Seen")
 Sources = Mapping[tuple[Level, Rung], Live]
 
 
@@ -87,6 +90,20 @@ def veth(start: Start, require: Callable[..., None]) -> None:
 def missed(source: Live) -> int:
     """How many events the kernel did not show to a source's programs, as it says itself (docs/how-it-counts.md)."""
     return sum(source.hooks_missed().values())
+
+
+def unmissed(sources: Iterable[Live], happen: Callable[[], Seen]) -> Seen:
+    """What *happen* gives in a turn of which the kernel showed every event to the programs of *sources*.
+
+    It does not run a program that would interrupt itself, nor a kprobe in another's midst, and says how often
+    (docs/how-it-counts.md, "Where exactness ends").
+    """
+    watching = list(sources)
+    for _ in range(TURNS):
+        before, seen = [missed(source) for source in watching], happen()
+        if [missed(source) for source in watching] == before:
+            return seen
+    pytest.fail(f"programs were skipped in each of {TURNS} turns: {[source.hooks_missed() for source in watching]}")
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:

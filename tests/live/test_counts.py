@@ -17,13 +17,12 @@ from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.attach import attach
 from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
-from tests.live.conftest import Start, missed, pool_of
+from tests.live.conftest import Start, missed, pool_of, unmissed
 
 pytestmark = pytest.mark.usefixtures("veth")
 
 MEGABYTE = 1_000_003
 ROUNDS = (0, 1, 0, 1, 0, 1)
-TURNS = 3
 
 Pair = tuple[PoolSample, Mapping[str, int]]
 
@@ -42,15 +41,8 @@ def observe(start: Start) -> Callable[[Level, Rung], dict[str, Pair]]:
 
 
 def watch(source: Live) -> dict[str, Pair]:
-    """Traffic from each CPU in turn, and what both sides counted; again, if the kernel skipped a program meanwhile.
-
-    It does not run one that would interrupt itself, and says how often (docs/how-it-counts.md, "Where exactness ends").
-    """
-    for _ in range(TURNS):
-        before, pairs = source.hooks_missed(), watched(source)
-        if source.hooks_missed() == before:
-            return pairs
-    pytest.fail(f"programs were skipped in each of {TURNS} turns: {source.hooks_missed()}")
+    """Traffic from each CPU in turn, and what both sides counted."""
+    return unmissed([source], lambda: watched(source))
 
 
 def watched(source: Live) -> dict[str, Pair]:

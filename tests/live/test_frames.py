@@ -15,7 +15,7 @@ from ppobserve.model.series import Counters, Histogram, total
 from ppobserve.model.snapshot import Snapshot, State, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
-from tests.live.conftest import SECONDS, Sources, Start, eventually
+from tests.live.conftest import SECONDS, Sources, Start, eventually, unmissed
 from tests.live.traffic import FRAMES, MOVING_FRAMES, STAYS, moving_frames, moving_slowly
 
 pytestmark = pytest.mark.usefixtures("frames")
@@ -102,11 +102,15 @@ class Watched:
 
 def watched(sources: Sources, frames: int, send: Callable[[], bool]) -> Watched:
     """What *sources* count while *send* sends *frames*; it says whether it moved."""
-    before = {key: deviceless(source) for key, source in sources.items()}
-    moved = send()
-    assert eventually(lambda: all(map(all_ended, sources.values())), SECONDS)
-    after = {key: deviceless(source) for key, source in sources.items()}
-    return Watched(frames, moved, {key: delta(after[key], before[key]).counters() for key in sources})
+
+    def turn() -> Watched:
+        before = {key: deviceless(source) for key, source in sources.items()}
+        moved = send()
+        assert eventually(lambda: all(map(all_ended, sources.values())), SECONDS)
+        after = {key: deviceless(source) for key, source in sources.items()}
+        return Watched(frames, moved, {key: delta(after[key], before[key]).counters() for key in sources})
+
+    return unmissed(sources.values(), turn)
 
 
 @pytest.fixture(scope="module")

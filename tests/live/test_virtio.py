@@ -12,7 +12,7 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Counters, Histogram, subtract, total
 from ppobserve.model.snapshot import PoolSample
 from ppobserve.source.live import Live
-from tests.live.conftest import Sources, Start, eventually
+from tests.live.conftest import Sources, Start, eventually, unmissed
 from tests.live.nic import Nic, download, echo, set_up
 from tests.vm.guest import DOWNLOAD_BYTES
 
@@ -64,6 +64,10 @@ class Moves:
 def moves(nic: Nic, sources: Sources) -> Moves:
     """Downloads, the interrupt moved before each: once for all programs."""
     echo(101)  # from its first allocation on the pool is known: what was put into its cache before is nobody's
+    return unmissed(sources.values(), lambda: moving(nic, sources))
+
+
+def moving(nic: Nic, sources: Sources) -> Moves:
     kernel_before, before = quiet(nic), {key: pool_of(source, nic) for key, source in sources.items()}
     for cpu in MOVES:
         nic.consume_on(cpu)
