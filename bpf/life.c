@@ -61,15 +61,14 @@ static void detach_pool(u64 pool)
 }
 
 /* page_pool_release(pool, inflight, hold, release): fires at destroy, then once a second until nothing is in flight. */
-int pool_released(struct bpf_raw_tracepoint_args *ctx)
+static int release(u64 pool, s32 inflight)
 {
-	u64 pool = ctx->args[0];
 	u32 *entry = known_entry(pool);
 	struct ledger *l = ledger();
 
 	if (!l)
 		return 0;
-	if ((s32)ctx->args[1]) {
+	if (inflight) {
 		detach_pool(pool);
 		return 0;
 	}
@@ -81,4 +80,19 @@ int pool_released(struct bpf_raw_tracepoint_args *ctx)
 	end_pool(pool, *entry);
 	__sync_fetch_and_add(&l->folds_done, 1);
 	return 0;
+}
+
+int pool_released(struct bpf_raw_tracepoint_args *ctx)
+{
+	return release(ctx->args[0], ctx->args[1]);
+}
+
+/*
+ * The kernel skips a program that another task of the CPU was preempted in, which happens since kernel commit
+ * a46023d5616e ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast", 7.0). A pool whose end
+ * nobody saw would stay for ever, its memory someone else's. So two programs look: what one did the other finds done.
+ */
+int pool_released_too(struct bpf_raw_tracepoint_args *ctx)
+{
+	return release(ctx->args[0], ctx->args[1]);
 }

@@ -177,6 +177,13 @@ def attach_tracing(program: int) -> int:
     return bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QI", 0, program), "cannot attach the tracing program")
 
 
+def attach_raw_tracepoint(program: int, tracepoint: str) -> int:
+    """Attach a loaded program to a tracepoint, which takes any number of them; returns the link's fd."""
+    name = ctypes.create_string_buffer(tracepoint.encode())
+    attr = struct.pack("<QI", ctypes.addressof(name), program)
+    return bpf(RAW_TRACEPOINT_OPEN, attr, f"cannot attach to tracepoint {tracepoint}")
+
+
 def attach_xdp(program: int, ifindex: int, mode: int = XDP_FLAGS_DRV_MODE) -> int:
     """Attach an XDP program, in native mode or another; returns the link's fd, which detaches when it is closed.
 

@@ -21,6 +21,8 @@ ON_DEMAND = ("sample_pool", "sample_kept", "adopt_pool")
 AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
 SECONDS, SECONDS_EMULATED = 30.0, 120.0
 PROBES = ("kprobe", "kretprobe")
+STAND_INS = {"pool_released": "pool_released_too"}
+"""Programs that hang beside another, and do what is to be done when the kernel skips that one (bpf/life.c)."""
 
 
 _SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
@@ -58,9 +60,14 @@ class Attached:
         return {hook.name: self._missed(pieces(hook, self.plan)) for hook in self.plan.hooks}
 
     def _missed(self, items: list[Item]) -> int:
-        programs = {self.program(item["function"]) for item in items}
-        links = [self._link(item) for item in items if item["kind"] in PROBES]
-        return sum(bpf.program_statistics(fd).misses for fd in programs) + sum(map(bpf.probe_misses, links))
+        programs = {self._programs(item["function"]) for item in items}
+        skipped = sum(min(bpf.program_statistics(fd).misses for fd in each) for each in programs)
+        return skipped + sum(bpf.probe_misses(self._link(item)) for item in items if item["kind"] in PROBES)
+
+    def _programs(self, function: str) -> frozenset[int]:
+        """Descriptors of a function's program, and of its stand-in if that is loaded."""
+        names = f"program:{function}", f"program:{STAND_INS.get(function)}"
+        return frozenset(self.fds[name] for name in names if name in self.fds)
 
     def programs(self) -> dict[str, frozenset[int]]:
         """Descriptors of the attached programs by hook, and by whether they run at its function's entry or exit."""
@@ -68,7 +75,7 @@ class Attached:
         for hook in self.plan.hooks:
             for item in pieces(hook, self.plan):
                 name = hook.name + _SUFFIXES[item["kind"]]
-                found[name] = found.get(name, frozenset()) | {self.program(item["function"])}
+                found[name] = found.get(name, frozenset()) | self._programs(item["function"])
         return found
 
     def _link(self, item: Mapping[str, str]) -> int:
@@ -232,7 +239,7 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
         "tables": asdict(tables),
         "maps": [*MAPS, *([AUDIT_MAP] if audits else [])],
         "on_demand": _on_demand(tables, audits=bool(audits)),
-        "attach": in_order(plan),
+        "attach": [*in_order(plan), *_stand_ins(plan)],
     }
     return Attached(plan, tables, load(request, seconds), audits=audits)
 
@@ -240,6 +247,11 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
 def in_order(plan: Plan) -> list[Item]:
     """Everything to attach for a plan, in the order in which that may happen."""
     return sorted((item for hook in plan.hooks for item in pieces(hook, plan)), key=_exits_first)
+
+
+def _stand_ins(plan: Plan) -> list[Item]:
+    replaceable = (item for item in in_order(plan) if item["function"] in STAND_INS)
+    return [{**item, "function": STAND_INS[item["function"]]} for item in replaceable]
 
 
 def load(request: Mapping[str, Any], seconds: float) -> dict[str, int]:

@@ -109,8 +109,8 @@ def _attach(programs: Any, item: dict[str, str]) -> int:
 
 
 def _raw_tracepoint(programs: Any, function: str, event: str) -> int:
-    programs.attach_raw_tracepoint(tp=event, fn_name=function)
-    return int(programs.raw_tracepoint_fds[event.encode()])
+    """Not by BCC, which has one program a tracepoint."""
+    return bpf.attach_raw_tracepoint(programs.load_func(function, programs.RAW_TRACEPOINT).fd, event)
 
 
 def _kprobe(programs: Any, function: str, event: str) -> int:

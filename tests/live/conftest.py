@@ -13,7 +13,7 @@ from ppobserve.lab.veth import End
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
-from ppobserve.probe.attach import attach
+from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
 from tests.live.traffic import has_frames, veth_has_pools
@@ -131,3 +131,10 @@ def pool_of(snapshot: Snapshot, end: End) -> PoolSample:
         if (sample.pool.netns, sample.pool.ifindex) == (end.netns, end.ifindex) and sample.pool.state is State.LIVE
     )
     return sample
+
+
+def address_of(attached: Attached, end: End) -> int:
+    """Where the kernel has the pool of a device."""
+    pools = [raw for _, raw in MappedTables(attached).copy().entries() if not raw.owner & 1]
+    (owner,) = (raw.owner for raw in pools if (raw.netns, raw.ifindex) == (end.netns, end.ifindex))
+    return int(owner)

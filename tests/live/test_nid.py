@@ -8,17 +8,16 @@ import pytest
 
 from ppobserve.kernel import bpf
 from ppobserve.lab.affinity import pinned
-from ppobserve.lab.veth import End, VethLab
+from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, delta
 from ppobserve.model.trace import Kind, Selection
 from ppobserve.probe.attach import Attached, attach
-from ppobserve.probe.tables import MappedTables
 from ppobserve.probe.tracing import Tracer
 from ppobserve.source.live import Live
-from tests.live.conftest import pool_of
+from tests.live.conftest import address_of, pool_of
 
 pytestmark = pytest.mark.usefixtures("veth")
 
@@ -44,13 +43,6 @@ def count(features: Features) -> Iterator[Count]:
     yield begin
     for attached in started.values():
         attached.close()
-
-
-def address_of(attached: Attached, end: End) -> int:
-    """Where the kernel has the pool of a device."""
-    pools = [raw for _, raw in MappedTables(attached).copy().entries() if not raw.owner & 1]
-    (owner,) = (raw.owner for raw in pools if (raw.netns, raw.ifindex) == (end.netns, end.ifindex))
-    return int(owner)
 
 
 def move(attached: Attached, pool: int, returns: int) -> None:

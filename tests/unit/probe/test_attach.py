@@ -232,10 +232,12 @@ def test_descriptors_that_did_not_all_arrive_are_a_sentence_and_closed(
 def test_what_a_hook_missed_is_what_its_programs_and_its_kprobes_were_kept_from(
     loader: Callable[..., Loader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bpf, "program_statistics", lambda fd: bpf.Runs(0, 0, misses=1000))
-    monkeypatch.setattr(bpf, "probe_misses", lambda link: 7)
     loader()
     with attach.attach(KERNEL, Level.STANDARD, forced=Rung.KPROBE) as attached:
+        misses = {attached.program("pool_released"): 3, attached.program("pool_released_too"): 2}
+        monkeypatch.setattr(bpf, "program_statistics", lambda fd: bpf.Runs(0, 0, misses.get(fd, 1000)))
+        monkeypatch.setattr(bpf, "probe_misses", lambda link: 7)
         missed = attached.hooks_missed()
-    assert (missed["refill"], missed["release"]) == (2014, 1000)  # a kprobe and a kretprobe; a tracepoint
+    assert (missed["refill"], missed["return"]) == (2014, 1000)  # a kprobe and a kretprobe; a tracepoint
+    assert missed["release"] == 2  # what one of two programs saw was seen
     assert missed["teardown"] == 2014  # page_pool_destroy, page_pool_release_retry
