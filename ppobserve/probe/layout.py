@@ -37,7 +37,7 @@ class Layout:
         self._no_mismatch: Series = dict.fromkeys(apart, 0)
 
     def counters(self, words: Sequence[int]) -> dict[str, Counter]:
-        """The counters that one sum of slots holds, by metric name."""
+        """The counters that one sum of slots holds alone, by metric name."""
         at = self._at
         batches = tuple(words[at["batch"] : at["batch"] + abi.BATCHES])
         return {
@@ -46,7 +46,6 @@ class Layout:
             "numa_mismatch_pages": self._matrix(words),
             "slow_refills": {(): words[at["slow"]]},
             "pages_held": {(): words[at["held"]]},
-            "pages_returned": self._labelled(words, "returned", _RETURNS),
             "allocs": {
                 ("cache",): words[at["alloc_cache"]] + words[at["frag_reuse"]],
                 ("refill",): sum(batches[1:]),
@@ -54,6 +53,10 @@ class Layout:
             },
             "nid_updates": {(): words[at["nid_updates"]]},
         }
+
+    def returned(self, words: Sequence[int]) -> Series:
+        """Pages that hooks saw leave, by reason."""
+        return self._labelled(words, "returned", _RETURNS)
 
     def recycled(self, words: Sequence[int], raw: abi.Pool) -> Recycled:
         """What went into cache and ring since first sight: what came out of them, and what is in them now.

@@ -14,7 +14,7 @@ from ppobserve.model.series import Counters, Series
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
-from ppobserve.probe.audit import Audit
+from ppobserve.probe.audit import IN_A_ROW, Audit
 from ppobserve.probe.layout import Layout
 from ppobserve.probe.tables import Entry, Life, MappedTables, words
 
@@ -29,6 +29,7 @@ class Reader:
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
         self._kept = words(attached.map("kept"), ctypes.sizeof(abi.kept_type(nodes)) // 8)
         self._derived: dict[tuple[Life, str], tuple[int, ...]] = {}
+        self._unseen: dict[Life, tuple[int, ...]] = {}
         self._audit = Audit(attached, self._tables.is_alive)
         self._sample_pool = attached.program("sample_pool")
         self._sample_kept = attached.program("sample_kept") if nodes > 1 else -1
@@ -67,8 +68,10 @@ class Reader:
 
     def nothing(self) -> Counters:
         """The counters of a pool that no event has shown."""
-        counters: Counters = self._layout.counters([0] * self._layout.words)
-        counters = {**counters, "recycles": {(place,): 0 for place in abi.PLACES}}
+        none = [0] * self._layout.words
+        counters: Counters = self._layout.counters(none)
+        recycles: Series = {(place,): 0 for place in abi.PLACES}
+        counters = {**counters, "pages_returned": self._seen_returns(none), "recycles": recycles}
         return {name: counter for name, counter in counters.items() if name in self._counted}
 
     def _samples(self, entries: Iterable[Entry], sums: Mapping[int, Sequence[int]]) -> tuple[PoolSample, ...]:
@@ -76,6 +79,7 @@ class Reader:
         samples = tuple(self._sample(index, raw, sums.get(raw.owner, none)) for index, raw in entries)
         alive = {(index, raw.seen_ns) for index, raw in entries}
         self._derived = {key: counts for key, counts in self._derived.items() if key[0] in alive}
+        self._unseen = {life: found for life, found in self._unseen.items() if life in alive}
         return samples
 
     def _sums(self, slots: bytes) -> dict[int, Sequence[int]]:
@@ -97,18 +101,33 @@ class Reader:
 
     def _sample(self, index: int, raw: abi.Pool, words: Sequence[int]) -> PoolSample:
         counters = self._layout.counters(words)
-        if self._released_by_pool:
-            counters = {**counters, "pages_returned": self._returned((index, raw.seen_ns), raw, words)}
+        counters["pages_returned"] = self._returned((index, raw.seen_ns), raw, words)
         if self._counts_recycles:
             counters = {**counters, "recycles": self._recycles((index, raw.seen_ns), raw, words)}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
         return PoolSample(_pool(index, raw), kept, _gauges(raw), self._remote(index, raw))
 
     def _returned(self, life: Life, raw: abi.Pool, words: Sequence[int]) -> Series:
-        """Returns by reason where no hook sees them: what the pool itself counted, less what its refills dropped."""
-        numa = self._layout.mismatches(words)
-        (other,) = self._never_less(life, "returned", (max(raw.released - numa, 0),))
-        return {("numa",): numa, ("other",): other}
+        """Returns by reason. What only the pool's own counter knows of is ``other``: without a hook all but what the
+        refills dropped, with one those for which the kernel skipped its program."""
+        seen = self._seen_returns(words)
+        unseen = raw.released - sum(seen.values())
+        if not self._released_by_pool:
+            unseen = self._lasting(life, unseen, ended=bool(raw.owner & 1))
+        (more,) = self._never_less(life, "returned", (max(unseen, 0),))
+        return {**seen, ("other",): seen["other",] + more} if more else seen
+
+    def _seen_returns(self, words: Sequence[int]) -> Series:
+        if self._released_by_pool:
+            return {("numa",): self._layout.mismatches(words), ("other",): 0}
+        return self._layout.returned(words)
+
+    def _lasting(self, life: Life, unseen: int, *, ended: bool) -> int:
+        """What the last reads found at least: a return that is under way shows in one, hardly in three."""
+        if ended:
+            return unseen
+        self._unseen[life] = found = (*self._unseen.get(life, ()), unseen)[-IN_A_ROW:]
+        return min(found) if len(found) == IN_A_ROW else 0
 
     def _recycles(self, life: Life, raw: abi.Pool, words: Sequence[int]) -> Series:
         cache, ring = self._never_less(life, "recycles", self._layout.recycled(words, raw))

@@ -7,7 +7,7 @@ import os
 import random
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -214,11 +214,37 @@ def test_at_level_lean_returns_never_go_down(kernel: Kernel) -> None:
 
 
 def test_on_the_tracepoint_rung_returns_are_counted_at_every_level(kernel: Kernel) -> None:
-    kernel.pool(0, owner=POOL, id=23, released=101)
+    kernel.pool(0, owner=POOL, id=23, released=75)
     kernel.slot(1, owner=POOL, returned=(3, 5, 7, 11, 13, 17, 19))
     counters = by_id(kernel.reader(Level.LEAN, Rung.TRACEPOINT))["23"].counters
     assert counters["pages_returned"] == reasons(3, 5, 7, 11, 13, 17, 19)
     assert "refill_batch_pages" not in counters and "refill_misses" not in counters
+
+
+def test_returns_that_the_kernel_showed_no_program_are_other_once_they_last(kernel: Kernel) -> None:
+    """The pool counted 107, its slots have 101. Reads that find fewer, or more, unseen are of returns under way."""
+    kernel.slot(1, owner=POOL, returned=(0, 101, 0, 0, 0, 0, 0))
+    reader, others = kernel.reader(), []
+    for released in (107, 109, 113, 107, 101, 101):
+        kernel.pool(0, owner=POOL, id=23, released=released)
+        returned = by_id(reader)["23"].counters["pages_returned"]
+        assert isinstance(returned, Mapping) and returned[("ring_full",)] == 101
+        others.append(returned[("other",)])
+    assert others == [0, 0, 6, 6, 6, 6]
+
+
+def test_what_a_pool_returned_unseen_stays_counted_when_it_ends(kernel: Kernel) -> None:
+    kernel.slot(1, owner=POOL, returned=(0, 101, 0, 0, 0, 0, 0))
+    kernel.pool(0, owner=POOL, id=23, released=107)
+    reader = kernel.reader()
+    for _ in range(3):
+        alive = by_id(reader)
+    assert sum(total(sample.counters["pages_returned"]) for sample in alive.values()) == 107
+    kernel.pool(0)
+    kernel.slot(1)
+    kernel.pool(GROUP_ENTRY, owner=GROUP, released=107)
+    kernel.slot(1, owner=GROUP, returned=(0, 101, 0, 0, 0, 0, 0))
+    assert by_id(reader)["ended"].counters["pages_returned"] == reasons(0, 101, 0, 0, 0, 0, 6)
 
 
 def test_before_6_8_a_pool_gets_an_id_of_its_own(kernel: Kernel) -> None:
