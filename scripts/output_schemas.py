@@ -102,7 +102,7 @@ def event() -> dict[str, Any]:
 
 def line(name: str, **more: dict[str, Any]) -> dict[str, Any]:
     """Totals since the start."""
-    return record({"event": {"const": name}, **more, "limited": COUNT, "lost": COUNT})
+    return record({"event": {"const": name}, **more, "limited": COUNT, "lost": COUNT, "skipped": COUNT})
 
 
 if __name__ == "__main__":

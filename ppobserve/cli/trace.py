@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ppobserve.cli import options
@@ -161,11 +161,11 @@ class Json:
 
     def note(self, dropped: Dropped) -> None:
         """Events were dropped."""
-        _print({"event": "dropped", "limited": dropped.limited, "lost": dropped.lost})
+        _print({"event": "dropped", **asdict(dropped)})
 
     def end(self, shown: int, dropped: Dropped) -> None:
         """The sum."""
-        _print({"event": "end", "shown": shown, "limited": dropped.limited, "lost": dropped.lost})
+        _print({"event": "end", "shown": shown, **asdict(dropped)})
 
 
 def _print(document: dict[str, Any]) -> None:

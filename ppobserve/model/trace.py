@@ -105,11 +105,13 @@ class Dropped:
     """Past the limit."""
     lost: int = 0
     """Found the buffer full: the reader was too slow."""
+    skipped: int = 0
+    """Not shown to our programs by the kernel, asked for or not."""
 
     @property
     def total(self) -> int:
-        """Both together."""
-        return self.limited + self.lost
+        """All together."""
+        return self.limited + self.lost + self.skipped
 
 
 @dataclass(frozen=True)

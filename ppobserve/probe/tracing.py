@@ -38,6 +38,7 @@ class Tracer:
             attached.map("tallies"), -(-tallies // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ
         )
         self._decoder = events.Decoder(_frames(selection), lru_cache(4096)(Symbols().name))
+        self._skipped = 0
         self._perf_fds: list[int] = []
         self._buffers: list[RingBuffer | PerfBuffer] = []
         self._buffers = [RingBuffer.mapped(attached.map("events"), RING_BYTES)] if ring else self._open_perf()
@@ -85,10 +86,18 @@ class Tracer:
         size = ctypes.sizeof(events.Tally)
         cpus = range(self.attached.tables.cpus)
         tallies = [events.Tally.from_buffer_copy(self._tallies, cpu * size) for cpu in cpus]
-        return Dropped(sum(tally.limited for tally in tallies), sum(tally.lost for tally in tallies))
+        limited, lost = sum(tally.limited for tally in tallies), sum(tally.lost for tally in tallies)
+        return Dropped(limited, lost, self._skips())
+
+    def _skips(self) -> int:
+        """How often the kernel skipped one of our programs: it can be asked while they are there."""
+        if not self.attached.closed:
+            self._skipped = sum(self.attached.hooks_missed().values())
+        return self._skipped
 
     def stop(self) -> None:
         """Detach everything. What has been sent by then can still be read."""
+        self._skips()
         self.attached.close()
 
     def close(self) -> None:

@@ -49,7 +49,8 @@ def summary(shown: int, dropped: Dropped) -> str:
 
 def told(dropped: Dropped) -> str:
     """What was dropped, by cause."""
-    return f"{dropped.limited:,} over the limit, {dropped.lost:,} lost"
+    skipped = f", {dropped.skipped:,} skipped by the kernel" if dropped.skipped else ""
+    return f"{dropped.limited:,} over the limit, {dropped.lost:,} lost{skipped}"
 
 
 def what(event: Event) -> str:

@@ -87,12 +87,12 @@ def veth(start: Start, require: Callable[..., None]) -> None:
     require(veth_has_pools(start()), "the kernel's veth has no page_pool", capability="veth")
 
 
-def missed(source: Live) -> int:
-    """How many events the kernel did not show to a source's programs, as it says itself (docs/how-it-counts.md)."""
+def missed(source: Live | Attached) -> int:
+    """How many events the kernel did not show to these programs, as it says itself (docs/how-it-counts.md)."""
     return sum(source.hooks_missed().values())
 
 
-def unmissed(sources: Iterable[Live], happen: Callable[[], Seen]) -> Seen:
+def unmissed(sources: Iterable[Live | Attached], happen: Callable[[], Seen]) -> Seen:
     """What *happen* gives in a turn of which the kernel showed every event to the programs of *sources*.
 
     It does not run a program that would interrupt itself, nor a kprobe in another's midst, and says how often

@@ -20,7 +20,7 @@ from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
 from tests import support
-from tests.live.conftest import SECONDS, Start, eventually, missed, of_device
+from tests.live.conftest import SECONDS, Start, eventually, missed, of_device, unmissed
 from tests.live.nic import echo, set_up
 from tests.live.traffic import has_frames, moving_frames
 
@@ -62,7 +62,8 @@ def rung_support(features: Features, start: Start, rung: Rung) -> dict[str, Any]
         plan = make_plan(features, Level.FULL, forced=rung)
     except NotObservable as error:
         return {"refused": error.what, "metrics": {}}
-    seen = moved(start(Level.FULL, rung), features)
+    source = start(Level.FULL, rung)
+    seen = unmissed([source], lambda: moved(source, features))
     metrics = {metric.name: cell(metric, plan, seen.gained, features) for metric in POOL_METRICS}
     return {"refused": "", "metrics": metrics | dict(details(plan, seen, features))}
 

@@ -19,7 +19,7 @@ from ppobserve.model.series import total
 from ppobserve.model.snapshot import Snapshot, delta
 from ppobserve.model.trace import Event, Kind, Selection
 from ppobserve.probe.tracing import Tracer
-from tests.live.conftest import Start, eventually
+from tests.live.conftest import Start, eventually, unmissed
 from tests.live.traffic import STAYS, moving_dropped
 
 FRAMES = 1009
@@ -80,7 +80,8 @@ def same_as_counted(events: list[Event], gained: Snapshot, rung: Rung, pools: in
 
 def without_device(tracer: Tracer) -> list[Event]:
     events = tracer.read()
-    assert tracer.dropped().total == 0
+    dropped = tracer.dropped()
+    assert dropped.limited == dropped.lost == 0
     return [event for event in events if not event.ifindex]
 
 
@@ -125,11 +126,15 @@ def test_mismatches_of_moving_frames_equal_the_counters(
 ) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
     source, tracer = start(Level.STANDARD, rung), trace(rung, MISMATCHES)
-    before = source.read()
-    moved = moving_dropped(features)
-    events = without_device(tracer)
+
+    def turn() -> tuple[bool, list[Event], Snapshot]:
+        before = source.read()
+        moved = moving_dropped(features)
+        return moved, without_device(tracer), delta(source.read(), before)
+
+    moved, events, gained = unmissed([source, tracer.attached], turn)
     cells: Counter[tuple[str, ...]] = Counter()
-    for sample in delta(source.read(), before).pools:
+    for sample in gained.pools:
         if not sample.pool.ifindex:
             cells.update(sample.counters["numa_mismatch_pages"])
     assert nodes_of(events) == +cells
@@ -145,13 +150,18 @@ def test_mismatches_equal_the_counters_node_by_node(
     source, tracer = start(Level.STANDARD, rung), trace(rung, MISMATCHES)
     with VethLab(receiver_cpu=0) as lab:
         mine = {(end.netns, end.ifindex) for end in (lab.sender, lab.receiver)}
-        before = source.read()
-        for cpu in (0, 1, 0, 1):
-            lab.send(MEGABYTE, cpu=cpu)
-        after, events = source.read(), tracer.read()
-    assert tracer.dropped().total == 0
+
+        def turn() -> tuple[Snapshot, list[Event]]:
+            before = source.read()
+            for cpu in (0, 1, 0, 1):
+                lab.send(MEGABYTE, cpu=cpu)
+            return delta(source.read(), before), tracer.read()
+
+        gained, events = unmissed([source, tracer.attached], turn)
+    dropped = tracer.dropped()
+    assert dropped.limited == dropped.lost == 0
     cells: Counter[tuple[str, ...]] = Counter()
-    for sample in delta(after, before).pools:
+    for sample in gained.pools:
         if (sample.pool.netns, sample.pool.ifindex) in mine:
             cells.update(sample.counters["numa_mismatch_pages"])
     mismatches = [event for event in events if (event.netns, event.ifindex) in mine]

@@ -117,8 +117,8 @@ def test_json_is_a_document_a_line_from_start_to_end(told: Told, capsys: Capture
         SCHEMA.validate(each)
     assert (start["event"], start["schema"], start["rung"]) == ("start", 1, "fentry")
     assert [(each["event"], each["pool"]) for each in events] == [("mismatch", "1"), ("mismatch", "2")]
-    assert dropped == {"event": "dropped", "limited": 5, "lost": 0}
-    assert end == {"event": "end", "shown": 2, "limited": 5, "lost": 0}
+    assert dropped == {"event": "dropped", "limited": 5, "lost": 0, "skipped": 0}
+    assert end == {"event": "end", "shown": 2, "limited": 5, "lost": 0, "skipped": 0}
 
 
 def test_every_kind_of_event_is_valid_by_the_schema_that_ships(told: Told, capsys: Capture) -> None:

@@ -99,6 +99,7 @@ def test_a_name_that_steers_a_terminal_is_harmless() -> None:
 def test_what_was_dropped_is_always_said() -> None:
     assert summary(1, Dropped()) == "1 event shown, 0 over the limit, 0 lost"
     assert summary(1009, Dropped(limited=12345, lost=7)) == "1,009 events shown, 12,345 over the limit, 7 lost"
+    assert summary(3, Dropped(skipped=1234)) == "3 events shown, 0 over the limit, 0 lost, 1,234 skipped by the kernel"
     assert dropped_line(Dropped(limited=3)) == "-- 3 over the limit, 0 lost so far --"
 
 
