@@ -9,6 +9,7 @@ static void end_pool(u64 pool, u32 entry)
 	struct pool *p = pools.lookup(&entry), *group;
 	struct slot *to;
 	u32 *into;
+	u8 one = 1;
 
 	if (!p)
 		return;
@@ -24,6 +25,7 @@ static void end_pool(u64 pool, u32 entry)
 	fold_slots(entry, to);
 	name_group(group, p);		/* a branch before would have the verifier walk the fold twice */
 	p->owner = 0;
+	ended.update(&pool, &one);
 	entries.delete(&pool);
 	free_pools.push(&entry, 0);
 }

@@ -47,14 +47,17 @@ static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
 	return index;
 }
 
-/* The slot that this CPU did not remember, and from now on does. */
-static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent)
+/*
+ * The slot that this CPU did not remember, and from now on does. A return never is the first that happens to a pool: if
+ * the last pool at its address has ended, it is that one's, which counted the page before it was shown to us.
+ */
+static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent, bool returns)
 {
 	u32 *entry = known_entry(pool), *index;
 	struct slot *s;
 
 	c->first_sight = !entry;
-	if (!entry)
+	if (!entry && !(returns && ended.lookup(&pool)))
 		entry = enter(pool);
 	index = entry ? slot_at(*entry, c->number, pool) : 0;
 	s = index && *index ? slots.lookup(index) : 0;
@@ -72,7 +75,7 @@ static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent)
  * The counters of this pool on this CPU; 0 when the tables are full, which is counted. A slot that was given to someone
  * else since it was remembered says so itself. Pools come from the kernel's slabs, 2 KiB apart or more.
  */
-static struct slot *slot_of(struct cpu *c, u64 pool)
+static struct slot *slot_for(struct cpu *c, u64 pool, bool returns)
 {
 	struct slot *s;
 	u32 *recent;
@@ -80,7 +83,17 @@ static struct slot *slot_of(struct cpu *c, u64 pool)
 	c->pool = pool;
 	recent = &c->recent[(*(volatile u64 *)&c->pool >> 11) % RECENT];
 	s = slots.lookup(recent);
-	return s && s->owner == pool && s->cpu == c->number ? s : find_slot(c, pool, recent);
+	return s && s->owner == pool && s->cpu == c->number ? s : find_slot(c, pool, recent, returns);
+}
+
+static struct slot *slot_of(struct cpu *c, u64 pool)
+{
+	return slot_for(c, pool, false);
+}
+
+static struct slot *slot_of_return(struct cpu *c, u64 pool)
+{
+	return slot_for(c, pool, true);
 }
 
 /* Whoever allocates from a pool is its consumer; below level full, whoever refills it. */

@@ -38,6 +38,7 @@ def shapes(tables: abi.Tables) -> dict[str, Shape]:
         "slot_index": Shape(ARRAY, 4, 4, tables.pools * tables.cpus),
         "cpus": Shape(ARRAY, 4, _CPU_BYTES, tables.cpus),
         "refused": Shape(LRU_HASH, 8, 1, 1024),
+        "ended": Shape(LRU_HASH, 8, 1, 1024),
         "free_pools": Shape(STACK, 0, 4, tables.pools),
         "free_groups": Shape(STACK, 0, 4, tables.groups),
         "free_slots": Shape(STACK, 0, 4, tables.slots),

@@ -22,11 +22,12 @@ from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe import source as sources
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
-from tests.live.conftest import SECONDS, Start, address_of, eventually, of_device
+from tests.live.conftest import SECONDS, Start, address_of, eventually, of_device, pool_of
 from tests.unit.make import flat
 
 PARKED = 30_011
 SENT = 1_000_003
+NET_IOV = 1  # a buffer without a page
 RELEASED = ("pool_released", "pool_released_too")
 THREADS = 16
 # An emulated CPU makes 50 a second, this one 5,000. `make test` asks for more: see the Makefile.
@@ -90,6 +91,21 @@ def test_each_of_the_two_programs_that_see_a_pools_end_is_enough(features: Featu
                     snapshot = source.read()
                     assert not of_device(snapshot, lab.receiver)
                     assert total(snapshot.counters()["pages_held"]) == before
+
+
+@pytest.mark.usefixtures("veth")
+def test_a_page_that_comes_back_as_its_pool_ends_makes_no_new_pool(features: Features) -> None:
+    """The pool has counted it; its program ran too late to say why. Whoever is next at that address is a pool again."""
+    with attach(features, Level.STANDARD) as attached, VethLab(receiver_cpu=0) as lab:
+        source = Live(attached)
+        lab.send(SENT, cpu=0)
+        pool = address_of(attached, lab.receiver)
+        bpf.test_run(attached.program("pool_released"), context=bpf.u64s([pool, 0]))
+        bpf.test_run(attached.program("page_returned"), context=bpf.u64s([pool, NET_IOV, 0]))
+        assert not of_device(source.read(), lab.receiver)
+        bpf.test_run(attached.program("adopt_pool"), context=bpf.u64s([pool, 0]))
+        bpf.test_run(attached.program("page_returned"), context=bpf.u64s([pool, NET_IOV, 0]))
+        assert total(pool_of(source.read(), lab.receiver).counters["pages_returned"]) == 1
 
 
 IDLE = (
