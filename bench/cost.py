@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.claims import claim, heading, options, table
 from bench.configurations import NOTHING, names
-from tests.vm.guest import claimed, run
+from tests.vm.guest import claimed, end_with_parent, run
 
 KERNEL = "7.3"
 REGIMES = {
@@ -87,6 +87,7 @@ class Found:
 
 def main() -> None:
     """Measure in the guest, and print the tables and the claims."""
+    end_with_parent()
     short = options(__doc__ or "").short
     found = measured(SHORT if short else ())
     heading("Added to a page, in instructions", found.machine)
