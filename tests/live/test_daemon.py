@@ -34,10 +34,6 @@ NAMESPACES = Path("/run/netns")
 KPROBE_EVENTS = Path("/sys/kernel/tracing/kprobe_events")
 MAX_RSS_MIB = 40
 SETTLING_SECONDS = 50
-# An emulated CPU takes a quarter of a minute for each of these.
-host = pytest.mark.skipif(
-    bool(os.environ.get("PPOBSERVE_GUEST")), reason="the same on every kernel: the host's is enough"
-)
 
 Figure = Callable[[str, float, str], None]
 
@@ -194,7 +190,7 @@ def run(*words: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PPOBSERVE, *words], capture_output=True, text=True, timeout=timeout, check=False)
 
 
-@host
+@pytest.mark.host
 def test_port_in_use_is_a_sentence(features: Features) -> None:
     before = program_ids()
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -206,7 +202,7 @@ def test_port_in_use_is_a_sentence(features: Features) -> None:
     assert gone(program_ids() - before)
 
 
-@host
+@pytest.mark.host
 def test_top_once_json_is_a_document(features: Features) -> None:
     done = run("top", "--once", "--json", "0.05")
     assert done.returncode == 0, done.stderr
@@ -218,7 +214,7 @@ def test_top_once_json_is_a_document(features: Features) -> None:
     assert total(snapshot.counters()["pages_held"]) >= 0
 
 
-@host
+@pytest.mark.host
 def test_top_interval_count(features: Features) -> None:
     done = run("top", "0.05", "3")
     assert done.returncode == 0, done.stderr
@@ -226,7 +222,7 @@ def test_top_interval_count(features: Features) -> None:
     assert max(map(len, done.stdout.splitlines())) < 80
 
 
-@host
+@pytest.mark.host
 def test_ctrl_c_ends_top_quietly(features: Features) -> None:
     before = program_ids()
     process = subprocess.Popen([*PPOBSERVE, "top", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -241,7 +237,7 @@ def test_ctrl_c_ends_top_quietly(features: Features) -> None:
     assert gone(programs)
 
 
-@host
+@pytest.mark.host
 def test_a_refused_rung_says_what_the_kernel_said(features: Features) -> None:
     refused = next((rung for rung, why in features.refusals.items() if why), None)
     done = run("top", "--once", "--rung", refused or "tracepoint", "0.05")
