@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HANG_SECONDS = 240
-# An emulated CPU takes a quarter of a minute for each of those: what is the same on every kernel runs on the host alone.
+# An emulated CPU takes a quarter of a minute for each of those, and they are the same on every kernel.
 NOT_HERE = ("-m", "not host")
 READ_ONLY = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
