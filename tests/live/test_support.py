@@ -49,21 +49,29 @@ class Seen:
 
 
 def test_what_is_counted_here(features: Features, start: Start, require: Callable[..., None]) -> None:
-    found = {rung.value: rung_support(features, start, rung) for rung in Rung}
+    sources = {rung: start(Level.FULL, rung) for rung in Rung if not refusal(features, rung)}
+    seen = unmissed(sources.values(), lambda: moved(sources, features))
+    found = {rung.value: rung_support(features, rung, seen.get(rung)) for rung in Rung}
     assert found["tracepoint"]["metrics"]["pages_returned"] in ("yes", "counted")
     assert all(set(cell["metrics"]) == set(() if cell["refused"] else support.ROWS) for cell in found.values())
     if path := os.environ.get("PPOBSERVE_SUPPORT"):
         Path(path).write_text(json.dumps(found))
 
 
-def rung_support(features: Features, start: Start, rung: Rung) -> dict[str, Any]:
-    """{"refused": why or "", "metrics": {row: "yes", "counted", or why not}}"""
+def refusal(features: Features, rung: Rung) -> str:
+    """Why this kernel refuses a rung; empty when it does not."""
     try:
-        plan = make_plan(features, Level.FULL, forced=rung)
+        make_plan(features, Level.FULL, forced=rung)
     except NotObservable as error:
-        return {"refused": error.what, "metrics": {}}
-    source = start(Level.FULL, rung)
-    seen = unmissed([source], lambda: moved(source, features))
+        return error.what
+    return ""
+
+
+def rung_support(features: Features, rung: Rung, seen: Seen | None) -> dict[str, Any]:
+    """{"refused": why or "", "metrics": {row: "yes", "counted", or why not}}"""
+    if not seen:
+        return {"refused": refusal(features, rung), "metrics": {}}
+    plan = make_plan(features, Level.FULL, forced=rung)
     metrics = {metric.name: cell(metric, plan, seen.gained, features) for metric in POOL_METRICS}
     return {"refused": "", "metrics": metrics | dict(details(plan, seen, features))}
 
@@ -121,8 +129,9 @@ def returned(reason: str, seen: Snapshot) -> bool:
     return any(isinstance(each, Mapping) and each.get((reason,), 0) > 0 for each in counters)
 
 
-def moved(source: Live, features: Features) -> Seen:
-    before = source.read()
+def moved(sources: Mapping[Rung, Live], features: Features) -> dict[Rung, Seen]:
+    """All of that traffic, once, seen by every rung."""
+    before = {rung: source.read() for rung, source in sources.items()}
     if has_frames():
         moving_frames(features)
     if set_up():
@@ -131,16 +140,22 @@ def moved(source: Live, features: Features) -> Seen:
         for cpu in (0, 1, 0, 1):
             lab.send(1_000_003, cpu=cpu)
         lab.send(1_000_003, cpu=0, splice=True)
-        gained = delta(source.read(), before)
-        parked = bool(of_device(gained, lab.receiver))
+        gained = {rung: delta(source.read(), before[rung]) for rung, source in sources.items()}
+        parked = any(of_device(each, lab.receiver) for each in gained.values())
         if parked:
             lab.park(PARKED, cpu=0)
             lab.destroy_pools()
-        seen = Seen(gained, [source.read() for _ in range(IN_A_ROW)][-1])
-        apart = seen.later.audit
-        assert all(count <= missed(source) for count in apart.values()), (apart, source.hooks_missed())
+        later = {rung: judged(source) for rung, source in sources.items()}
         if parked:
             lab.read_parked(PARKED)
         # Its end, up to a second later, is no event of the next test.
-        assert eventually(lambda: not of_device(source.read(), lab.receiver) or not parked, SECONDS)
-    return seen
+        assert eventually(lambda: all(not of_device(each.read(), lab.receiver) for each in sources.values()), SECONDS)
+    return {rung: Seen(gained[rung], later[rung]) for rung in sources}
+
+
+def judged(source: Live) -> Snapshot:
+    """Read often enough for the audit to be sure, which finds no more than the kernel skipped."""
+    snapshot = [source.read() for _ in range(IN_A_ROW)][-1]
+    apart = snapshot.audit
+    assert all(count <= missed(source) for count in apart.values()), (apart, source.hooks_missed())
+    return snapshot

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 
 import pytest
 
@@ -120,25 +122,46 @@ def test_a_stack_ends_in_the_system_call_that_made_the_frames(trace: Trace, rung
     assert names.index("page_pool_destroy") < names.index("__sys_bpf")
 
 
+@dataclass(frozen=True)
+class Moves:
+    """What every rung here told, and counted, of the same frames, whose sender moves between the nodes."""
+
+    moved: bool
+    events: Mapping[Rung, list[Event]]
+    gained: Mapping[Rung, Snapshot]
+
+
+@pytest.fixture(scope="module")
+def moves(features: Features, start: Start, trace: Trace) -> Callable[[], Moves]:
+    rungs = [rung for rung in Rung if not features.refusals.get(rung.value)]
+
+    @cache
+    def watched() -> Moves:
+        sources = {rung: start(Level.STANDARD, rung) for rung in rungs}
+        tracers = {rung: trace(rung, MISMATCHES) for rung in rungs}
+
+        def turn() -> Moves:
+            before = {rung: source.read() for rung, source in sources.items()}
+            moved = moving_dropped(features)
+            events = {rung: without_device(tracer) for rung, tracer in tracers.items()}
+            return Moves(moved, events, {rung: delta(sources[rung].read(), before[rung]) for rung in rungs})
+
+        return unmissed([*sources.values(), *(tracer.attached for tracer in tracers.values())], turn)
+
+    return watched
+
+
 @pytest.mark.usefixtures("frames")
 def test_mismatches_of_moving_frames_equal_the_counters(
-    trace: Trace, features: Features, start: Start, rung: Rung, require: Callable[..., None]
+    moves: Callable[[], Moves], features: Features, rung: Rung, require: Callable[..., None]
 ) -> None:
     require(features.nodes > 1, "one NUMA node", capability="numa")
-    source, tracer = start(Level.STANDARD, rung), trace(rung, MISMATCHES)
-
-    def turn() -> tuple[bool, list[Event], Snapshot]:
-        before = source.read()
-        moved = moving_dropped(features)
-        return moved, without_device(tracer), delta(source.read(), before)
-
-    moved, events, gained = unmissed([source, tracer.attached], turn)
-    cells: Counter[tuple[str, ...]] = Counter()
-    for sample in gained.pools:
+    events, cells = moves().events[rung], Counter[tuple[str, ...]]()
+    for sample in moves().gained[rung].pools:
         if not sample.pool.ifindex:
             cells.update(sample.counters["numa_mismatch_pages"])
     assert nodes_of(events) == +cells
-    require(moved, STAYS, capability="moves")
+    require(moves().moved, STAYS, capability="moves")
     assert events
 
 
