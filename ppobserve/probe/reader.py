@@ -114,8 +114,10 @@ class Reader:
         unseen = raw.released - sum(seen.values())
         if not self._released_by_pool:
             unseen = self._lasting(life, unseen, ended=bool(raw.owner & 1))
+        if unseen <= 0 and (life, "returned") not in self._derived:  # as nearly always
+            return seen
         (more,) = self._never_less(life, "returned", (max(unseen, 0),))
-        return {**seen, ("other",): seen["other",] + more} if more else seen
+        return {**seen, ("other",): seen["other",] + more}
 
     def _seen_returns(self, words: Sequence[int]) -> Series:
         if self._released_by_pool:
@@ -126,6 +128,9 @@ class Reader:
         """What the last reads found at least: a return that is under way shows in one, hardly in three."""
         if ended:
             return unseen
+        if unseen <= 0:
+            self._unseen.pop(life, None)
+            return 0
         self._unseen[life] = found = (*self._unseen.get(life, ()), unseen)[-IN_A_ROW:]
         return min(found) if len(found) == IN_A_ROW else 0
 
