@@ -45,15 +45,15 @@ def _fill(maps: dict[str, int], sizes: abi.Tables, pools: int, slots_a_pool: int
         os.ftruncate(fd, -(-bytes_of.get(name, 1) // 4096) * 4096)
     rest = abi.Pool(owner=1, nid=-1, queue=-1, cpu=-1, device_node=-1)
     os.pwrite(maps["pools"], bytes(rest), sizes.pools * ctypes.sizeof(abi.Pool))
-    os.pwrite(maps["pools"], b"".join(bytes(_pool(place, sizes)) for place in range(pools)), 0)
+    os.pwrite(maps["pools"], b"".join(bytes(_pool(place, sizes, slots_a_pool)) for place in range(pools)), 0)
     given = [
         bytes(_slot(slot, place // slots_a_pool, place)) for place in range(min(pools * slots_a_pool, sizes.slots))
     ]
     os.pwrite(maps["slots"], b"".join(given), ctypes.sizeof(slot) * (1 + sizes.groups))
 
 
-def _pool(place: int, sizes: abi.Tables) -> abi.Pool:
-    """One queue's pool."""
+def _pool(place: int, sizes: abi.Tables, slots_a_pool: int) -> abi.Pool:
+    """One queue's pool: what it says was returned is what its slots say."""
     device, queue = divmod(place, QUEUES)
     return abi.Pool(
         owner=POOL + 4096 * place,
@@ -67,7 +67,7 @@ def _pool(place: int, sizes: abi.Tables) -> abi.Pool:
         cpu=-1,
         device_node=device % sizes.nodes,
         inflight=1009,
-        released=100_003 * place,
+        released=sum(map(_returned, range(place * slots_a_pool, (place + 1) * slots_a_pool))),
         cache_pages=61,
         ring_pages=503,
         ring_size=1024,
@@ -76,6 +76,11 @@ def _pool(place: int, sizes: abi.Tables) -> abi.Pool:
         driver=b"mlx5_core",
         device=f"0000:5e:00.{device}".encode(),
     )
+
+
+def _returned(place: int) -> int:
+    """Pages by the slot that counted them."""
+    return 3 * place + 5
 
 
 def _slot(slot: type[ctypes.Structure], pool: int, place: int) -> ctypes.Structure:
@@ -87,6 +92,6 @@ def _slot(slot: type[ctypes.Structure], pool: int, place: int) -> ctypes.Structu
         miss=(7, 0),
         slow=place,
         held=64 * place,
-        returned=(0, 3 * place, 5, 0, 0, 0, 0),
+        returned=(0, _returned(place) - 5, 5, 0, 0, 0, 0),
     )
     return counts  # type: ignore[no-any-return]
