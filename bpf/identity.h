@@ -128,6 +128,12 @@ static void find_consumer(struct pool *p, u64 pool)
 		p->consumer_cpu = cpu;
 }
 
+/* Is something else where this pool was? A pool keeps the number that it gets when it is made. */
+static bool is_another(struct pool *p, u64 pool)
+{
+	return p->id && pp_id(pool) != p->id;
+}
+
 /* What the pool says of itself at this moment. */
 static void measure(struct pool *p, u64 pool)
 {

@@ -4,7 +4,7 @@
  * and its slots are free again.
  */
 
-static void end_pool(u64 pool, u32 entry)
+static void end_pool(u64 pool, u32 entry, bool is_there)
 {
 	struct pool *p = pools.lookup(&entry), *group;
 	struct slot *to;
@@ -18,6 +18,11 @@ static void end_pool(u64 pool, u32 entry)
 	to = into ? slot_of_group(*into) : 0;
 	if (!group || !to)
 		return;
+	ended.update(&pool, &one);
+	if (entries.delete(&pool))	/* someone else ends it */
+		return;
+	if (is_another(p, pool))	/* it has counted from 0, or is no pool */
+		p->release_cnt = is_there ? 0 : pp_release_cnt(pool);
 	measure(p, pool);
 	__sync_fetch_and_add(&group->released, p->released);
 	__sync_fetch_and_add(&group->first_cache, p->first_cache);
@@ -25,9 +30,19 @@ static void end_pool(u64 pool, u32 entry)
 	fold_slots(entry, to);
 	name_group(group, p);		/* a branch before would have the verifier walk the fold twice */
 	p->owner = 0;
-	ended.update(&pool, &one);
-	entries.delete(&pool);
 	free_pools.push(&entry, 0);
+}
+
+/* A reader that looks meanwhile looks again. */
+static void fold_pool(u64 pool, u32 entry, bool is_there)
+{
+	struct ledger *l = ledger();
+
+	if (!l)
+		return;
+	__sync_fetch_and_add(&l->folds_begun, 1);
+	end_pool(pool, entry, is_there);
+	__sync_fetch_and_add(&l->folds_done, 1);
 }
 
 /*
@@ -66,21 +81,13 @@ static void detach_pool(u64 pool)
 static int release(u64 pool, s32 inflight)
 {
 	u32 *entry = known_entry(pool);
-	struct ledger *l = ledger();
 
-	if (!l)
-		return 0;
-	if (inflight) {
+	if (inflight)
 		detach_pool(pool);
-		return 0;
-	}
-	if (!entry) {
+	else if (entry)
+		fold_pool(pool, *entry, true);
+	else
 		refused.delete(&pool);		/* its address may be another pool's soon */
-		return 0;
-	}
-	__sync_fetch_and_add(&l->folds_begun, 1);
-	end_pool(pool, *entry);
-	__sync_fetch_and_add(&l->folds_done, 1);
 	return 0;
 }
 
@@ -92,7 +99,8 @@ int pool_released(struct bpf_raw_tracepoint_args *ctx)
 /*
  * The kernel skips a program that another task of the CPU was preempted in, which happens since kernel commit
  * a46023d5616e ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast", 7.0). A pool whose end
- * nobody saw would stay for ever, its memory someone else's. So two programs look: what one did the other finds done.
+ * nobody saw would stay until the next read finds it over, or gone (bpf/sample.c), and the next pool at its address count
+ * for it. So two programs look: what one did the other finds done.
  */
 int pool_released_too(struct bpf_raw_tracepoint_args *ctx)
 {

@@ -81,6 +81,16 @@ static u32 pp_release_cnt(u64 pool)
 	return read_u32(pool + PP_RELEASE_CNT);
 }
 
+/* Its driver has destroyed it, and no page is out: nothing happens to it any more. */
+static bool pp_is_over(u64 pool)
+{
+#ifdef PP_DESTROY_CNT		/* kernel commit 7c9e69428d99 ("page_pool: add destroy attempts counter and rename tracepoint", 5.5) */
+	return read_u64(pool + PP_DESTROY_CNT) && pp_hold_cnt(pool) == pp_release_cnt(pool);
+#else
+	return false;
+#endif
+}
+
 /* Kernel commit 53e0961da1c7 ("page_pool: add frag page recycling support in page pool", 5.15) brought fragments. */
 #ifdef PP_FRAG_USERS
 #define HOOKED_FRAG_USERS(pool) HOOKED_U32(pool, PP_FRAG_USERS)

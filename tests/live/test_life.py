@@ -20,7 +20,8 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe import source as sources
-from ppobserve.probe.attach import attach
+from ppobserve.probe.attach import Attached, attach
+from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
 from tests.live.conftest import SECONDS, Start, address_of, eventually, of_device, pool_of
 from tests.unit.make import flat
@@ -28,6 +29,7 @@ from tests.unit.make import flat
 PARKED = 30_011
 SENT = 1_000_003
 NET_IOV = 1  # a buffer without a page
+LABS = 5
 RELEASED = ("pool_released", "pool_released_too")
 THREADS = 16
 # An emulated CPU makes 50 a second, this one 5,000. `make test` asks for more: see the Makefile.
@@ -106,6 +108,30 @@ def test_a_page_that_comes_back_as_its_pool_ends_makes_no_new_pool(features: Fea
         bpf.test_run(attached.program("adopt_pool"), context=bpf.u64s([pool, 0]))
         bpf.test_run(attached.program("page_returned"), context=bpf.u64s([pool, NET_IOV, 0]))
         assert total(pool_of(source.read(), lab.receiver).counters["pages_returned"]) == 1
+
+
+@pytest.mark.usefixtures("veth")
+def test_a_pool_whose_end_nobody_saw_is_gone_after_the_next_read(features: Features) -> None:
+    """Told of a pool that is no more, the programs find by its memory that it is over; unless that is someone else's."""
+    with attach(features, Level.STANDARD) as attached:
+        source = Live(attached)
+        assert any(is_found_to_be_over(attached, source) for _ in range(LABS))
+
+
+def is_found_to_be_over(attached: Attached, source: Live) -> bool:
+    with VethLab(receiver_cpu=0) as lab:
+        lab.send(SENT, cpu=0)
+        pool = address_of(attached, lab.receiver)
+        lab.destroy_pools()
+        assert eventually(lambda: not of_device(source.read(), lab.receiver), SECONDS)
+    bpf.test_run(attached.program("adopt_pool"), context=bpf.u64s([pool, 0]))
+    assert pool in owners(attached)
+    source.read()
+    return pool not in owners(attached)
+
+
+def owners(attached: Attached) -> set[int]:
+    return {int(raw.owner) for _, raw in MappedTables(attached).copy().entries()}
 
 
 IDLE = (
