@@ -112,7 +112,7 @@ def test_a_page_that_comes_back_as_its_pool_ends_makes_no_new_pool(features: Fea
 
 @pytest.mark.usefixtures("veth")
 def test_a_pool_whose_end_nobody_saw_is_gone_after_the_next_read(features: Features) -> None:
-    """Told of a pool that is no more, the programs find by its memory that it is over; unless that is someone else's."""
+    """Its memory tells that it is over, as long as it is nobody else's."""
     with attach(features, Level.STANDARD) as attached:
         source = Live(attached)
         assert any(is_found_to_be_over(attached, source) for _ in range(LABS))
