@@ -9,6 +9,8 @@ import platform
 import struct
 from pathlib import Path
 
+from ppobserve.kernel import bpf
+
 KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
 SYS_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "riscv64": 241, "ppc64le": 319, "s390x": 331}
 SET_BPF = {"ppc64le": 0x80042408}.get(platform.machine(), 0x40042408)  # PERF_EVENT_IOC_SET_BPF
@@ -29,9 +31,19 @@ def open_kprobe(function: str, pmu: Path = KPROBE_PMU, *, at_return: bool = Fals
     return _open(attr, cpu=0)
 
 
-def run_program(event: int, program: int) -> None:
-    """Have a BPF program run at a perf event, as long as the event's fd is open. OSError says why not."""
-    fcntl.ioctl(event, SET_BPF, program)
+def run_at(event: int, program: int) -> int:
+    """Have a BPF program run at a perf event, whose fd it takes; returns the fd that keeps it there. OSError: why not.
+
+    A link, which knows how often its probe was skipped; before kernel commit b89fbfbb854c ("bpf: Implement minimal BPF
+    perf link", 5.15) the event itself.
+    """
+    try:
+        link = bpf.attach_perf(program, event)
+    except bpf.BpfError:
+        fcntl.ioctl(event, SET_BPF, program)
+        return event
+    os.close(event)
+    return link
 
 
 def open_bpf_output(cpu: int, wakeup_bytes: int) -> int:

@@ -14,6 +14,18 @@ from ppobserve.probe.attach import AUDIT_MAP, AUDIT_PROGRAM, Attached
 from ppobserve.probe.tables import Life
 
 IN_A_ROW = 3
+Found = tuple[int, ...]
+"""What the last ``IN_A_ROW`` comparisons found."""
+
+
+def noted(before: Found, apart: int) -> Found:
+    """With one comparison more."""
+    return (*before, apart)[-IN_A_ROW:]
+
+
+def lasting(found: Found) -> int:
+    """What all of them found: an event that is under way shows in one, hardly in two."""
+    return min(found) if len(found) == IN_A_ROW else 0
 
 
 @dataclass
@@ -21,17 +33,15 @@ class _Judged:
     """What is known of one pool's counters."""
 
     begun: dict[str, Ahead] = field(default_factory=dict)
-    found: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """What the last ``IN_A_ROW`` comparisons found."""
+    found: dict[str, Found] = field(default_factory=dict)
 
     def note(self, name: str, apart: int) -> None:
         """One comparison of one counter."""
-        self.found[name] = (*self.found.get(name, ()), apart)[-IN_A_ROW:]
+        self.found[name] = noted(self.found.get(name, ()), apart)
 
     def lasting(self, name: str) -> int:
-        """What all of them found: an event that is under way shows in one, hardly in two."""
-        found = self.found.get(name, ())
-        return min(found) if len(found) == IN_A_ROW else 0
+        """What all comparisons of one counter found."""
+        return lasting(self.found.get(name, ()))
 
 
 class Audit:

@@ -114,23 +114,12 @@ def _raw_tracepoint(programs: Any, function: str, event: str) -> int:
 
 
 def _kprobe(programs: Any, function: str, event: str) -> int:
-    return _probe(programs, function, perf.open_kprobe(event))
+    """Not by BCC, which makes no link."""
+    return perf.run_at(perf.open_kprobe(event), programs.load_func(function, programs.KPROBE).fd)
 
 
 def _kretprobe(programs: Any, function: str, event: str) -> int:
-    return _probe(programs, function, perf.open_kprobe(event, at_return=True))
-
-
-def _probe(programs: Any, function: str, event: int) -> int:
-    """By a link, which knows how often its probe was skipped. BCC's own attach_kprobe makes none."""
-    program = programs.load_func(function, programs.KPROBE).fd
-    try:
-        link = bpf.attach_perf(program, event)
-    except bpf.BpfError:  # before b89fbfbb854c ("bpf: Implement minimal BPF perf link", 5.15)
-        perf.run_program(event, program)
-        return event
-    os.close(event)
-    return link
+    return perf.run_at(perf.open_kprobe(event, at_return=True), programs.load_func(function, programs.KPROBE).fd)
 
 
 def _fentry(programs: Any, function: str, event: str) -> int:

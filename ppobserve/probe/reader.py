@@ -14,7 +14,7 @@ from ppobserve.model.series import Counters, Series
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached
-from ppobserve.probe.audit import IN_A_ROW, Audit
+from ppobserve.probe.audit import Audit, Found, lasting, noted
 from ppobserve.probe.layout import Layout
 from ppobserve.probe.tables import Entry, Life, MappedTables, words
 
@@ -29,7 +29,7 @@ class Reader:
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
         self._kept = words(attached.map("kept"), ctypes.sizeof(abi.kept_type(nodes)) // 8)
         self._derived: dict[tuple[Life, str], tuple[int, ...]] = {}
-        self._unseen: dict[Life, tuple[int, ...]] = {}
+        self._unseen: dict[Life, Found] = {}
         self._audit = Audit(attached, self._tables.is_alive)
         self._sample_pool = attached.program("sample_pool")
         self._sample_kept = attached.program("sample_kept") if nodes > 1 else -1
@@ -125,14 +125,14 @@ class Reader:
         return self._layout.returned(words)
 
     def _lasting(self, life: Life, unseen: int, *, ended: bool) -> int:
-        """What the last reads found at least: a return that is under way shows in one, hardly in three."""
+        """What the last reads found at least; of an ended pool nothing is under way."""
         if ended:
             return unseen
         if unseen <= 0:
             self._unseen.pop(life, None)
             return 0
-        self._unseen[life] = found = (*self._unseen.get(life, ()), unseen)[-IN_A_ROW:]
-        return min(found) if len(found) == IN_A_ROW else 0
+        self._unseen[life] = found = noted(self._unseen.get(life, ()), unseen)
+        return lasting(found)
 
     def _recycles(self, life: Life, raw: abi.Pool, words: Sequence[int]) -> Series:
         cache, ring = self._never_less(life, "recycles", self._layout.recycled(words, raw))

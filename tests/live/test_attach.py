@@ -62,13 +62,8 @@ def test_a_kprobe_that_another_kept_from_running_is_counted(features: Features, 
 
 def probed(fds: ExitStack, function: str, code: bytes) -> int:
     """The link of a kprobe on a function, at which a program of this code runs; its event on a kernel without links."""
-    event = kept(fds, perf.open_kprobe(function))
     program = kept(fds, bpf.load_program(TYPE_KPROBE, code, "probe"))
-    try:
-        return kept(fds, bpf.attach_perf(program, event))
-    except bpf.BpfError:
-        perf.run_program(event, program)
-        return event
+    return kept(fds, perf.run_at(perf.open_kprobe(function), program))
 
 
 def kept(fds: ExitStack, fd: int) -> int:
