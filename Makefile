@@ -7,7 +7,7 @@ SHELL := /bin/bash
 KERNEL ?= 6.12
 ARGS ?=
 BENCH ?=
-# What this host's kernel must be able to do; a guest's are in tests/vm/kernels.py.
+# What this host's kernel must be able to do; a guest's are in vmtest/kernels.py.
 PPOBSERVE_EXPECT ?= tracepoint
 PPOBSERVE_REQUIRE_LIVE ?=
 PPOBSERVE_POOLS ?= 10007

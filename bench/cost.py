@@ -2,7 +2,7 @@
 
     .venv/bin/python -m bench.cost [--short]
 
-Boots a guest in which one instruction takes one nanosecond (tests/vm/guest.py), and runs bench/inside.py there. The
+Boots a guest in which one instruction takes one nanosecond (vmtest/guest.py), and runs bench/inside.py there. The
 figures repeat to a thousandth. What they are not: time on silicon, which has caches, mispredictions and mitigations.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.claims import claim, heading, options, table
 from bench.configurations import NOTHING, names
-from tests.vm.guest import claimed, end_with_parent, run
+from vmtest.guest import claimed, end_with_parent, run
 
 KERNEL = "7.3"
 REGIMES = {

@@ -1,4 +1,4 @@
-"""Writes the tables and plots of docs/numa.md, from the recording in docs/numa, which tests/vm/story.py made.
+"""Writes the tables and plots of docs/numa.md, from the recording in docs/numa, which scripts/numa_story.py made.
 
 .venv/bin/python scripts/numa_page.py
 """

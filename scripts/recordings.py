@@ -17,7 +17,7 @@ from ppobserve.lab.veth import VethLab
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.live import Live
 from ppobserve.source.recorder import Recorder
-from tests.vm import guest
+from vmtest import guest
 
 DATA = guest.TOP / "tests" / "data" / "recordings"
 KERNEL = "7.3"

@@ -102,6 +102,17 @@ def test_imports_point_down() -> None:
     assert upward_imports(PACKAGE) == []
 
 
+def test_only_tests_import_tests() -> None:
+    packages = ("ppobserve", "vmtest", "bench")
+    assert [
+        f"{package}/{path} imports {name}"
+        for package in packages
+        for path, tree in modules(TOP / package)
+        for name in imports(tree)
+        if name.split(".")[0] == "tests"
+    ] == []
+
+
 def test_the_ground_is_pure() -> None:
     assert impure_imports(PACKAGE) == []
 

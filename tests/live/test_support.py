@@ -21,8 +21,8 @@ from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
 from tests import support
 from tests.live.conftest import SECONDS, Start, eventually, missed, of_device, unmissed
-from tests.live.nic import echo, set_up
 from tests.live.traffic import has_frames, moving_frames
+from vmtest.nic import echo, set_up
 
 # What a metric hangs on, as a plan's ``unavailable`` names it.
 REASONS = {"refill_batch_pages": "refill", "refill_misses": "refill", "allocs": "alloc", "recycles": "alloc"}

@@ -13,8 +13,8 @@ from ppobserve.model.series import Counters, Histogram, subtract, total
 from ppobserve.model.snapshot import PoolSample
 from ppobserve.source.live import Live
 from tests.live.conftest import Sources, Start, eventually, unmissed
-from tests.live.nic import Nic, download, echo, set_up
-from tests.vm.guest import DOWNLOAD_BYTES
+from vmtest.guest import DOWNLOAD_BYTES
+from vmtest.nic import Nic, download, echo, set_up
 
 MOVES = (1, 0, 1, 0)
 QUIET_SECONDS = 20

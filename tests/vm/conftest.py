@@ -16,8 +16,8 @@ from subprocess import Popen
 
 import pytest
 
-from tests.vm.guest import TOP, claimed
-from tests.vm.kernels import DEFAULT, KERNELS, live_tests
+from vmtest.guest import TOP, claimed
+from vmtest.kernels import DEFAULT, KERNELS, live_tests
 
 AT_ONCE = 2
 BENCH = "bench"
@@ -58,7 +58,7 @@ def started(name: str) -> Iterator[Guest]:
 
 def _live_tests(kernel: str, results: Path) -> Popen[bytes]:
     where = ("--results", str(results), "--prefix", f"{kernel} | ")
-    return Popen([sys.executable, "-m", "tests.vm.guest", *where, kernel, live_tests(kernel, results)], cwd=TOP)
+    return Popen([sys.executable, "-m", "vmtest.guest", *where, kernel, live_tests(kernel, results)], cwd=TOP)
 
 
 def _bench(results: Path) -> Popen[bytes]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from tests import bpftrace_page, support
 from tests.vm.conftest import Guests
-from tests.vm.kernels import KERNELS
+from vmtest.kernels import KERNELS
 
 
 def passed(junit: Path) -> int:

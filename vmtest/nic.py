@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ppobserve.kernel.netdev import list_pools, page_pool_statistics
 from ppobserve.lab.affinity import pinned
-from tests.live.conftest import eventually
 
 DEVICE, OURS, GATEWAY = "eth0", "10.0.2.15/24", "10.0.2.2"
 SERVER = ("10.0.2.100", 9)
@@ -43,12 +42,20 @@ def set_up() -> Nic | None:
     if not os.environ.get("PPOBSERVE_GUEST"):
         return None  # only in a guest is the card ours to configure
     subprocess.run(["modprobe", "-q", "virtio_net"], check=False)
-    if not eventually((SYS / DEVICE).exists, PROBE_SECONDS):
+    if not _appeared(SYS / DEVICE):
         return None
     subprocess.run(["ip", "link", "set", DEVICE, "up"], check=True)
     subprocess.run(["ip", "address", "replace", OURS, "dev", DEVICE], check=True)
     pools = [pool for pool in list_pools(0) if pool.netdev == DEVICE]
     return Nic(str(pools[0].id), _receive_irq()) if pools else None
+
+
+def _appeared(device: Path) -> bool:
+    """True if *device* is there, at the latest PROBE_SECONDS after its driver was loaded."""
+    end = time.monotonic() + PROBE_SECONDS
+    while not device.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return device.exists()
 
 
 def _receive_irq() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm import guest
+from vmtest import guest
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-TOP = Path(__file__).parent.parent.parent
+TOP = Path(__file__).parent.parent
 KVM = Path("/dev/kvm")
 TRIAL_SECONDS = 20.0  # a boot takes 3 s where KVM works
 GUEST_SECONDS = 2400.0
@@ -38,6 +38,8 @@ NETWORK = (
     f"-netdev 'user,id=nic,restrict=on,guestfwd=tcp:10.0.2.100:9-cmd:head -c {DOWNLOAD_BYTES} /dev/zero' "
     "-device virtio-net-pci,netdev=nic"
 )
+TREE = "mnt/tree"
+"""The top of the tree in a guest whose root is not the host's."""
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -78,14 +80,15 @@ def run(
     prefix: str = "",
     limit: float = GUEST_SECONDS,
     counted: bool = False,
+    root: Path | None = None,
 ) -> int:
     """Boot *series*, run *command* there, print its output as it comes. Returns the command's exit status.
 
-    In a *counted* guest time is instructions.
+    In a *counted* guest time is instructions. *root* is the directory of another root file system than the host's.
     """
     kernel = vmlinuz(series)
     kvm = not counted and kvm_works(kernel)
-    return boot(kernel, command, results, kvm=kvm, prefix=prefix, limit=limit, counted=counted)
+    return boot(kernel, command, results, kvm=kvm, prefix=prefix, limit=limit, counted=counted, root=root)
 
 
 def kvm_works(kernel: Path) -> bool:
@@ -107,13 +110,24 @@ def trial(kernel: Path) -> bool:
 
 
 def boot(
-    kernel: Path, command: str, results: Path, *, kvm: bool, limit: float, prefix: str = "", counted: bool = False
+    kernel: Path,
+    command: str,
+    results: Path,
+    *,
+    kvm: bool,
+    limit: float,
+    prefix: str = "",
+    counted: bool = False,
+    root: Path | None = None,
 ) -> int:
-    """One guest, from boot to power off. Raises GuestError at *limit* seconds, or if it dies before *command* ends."""
+    """One guest, from boot to power off. Raises GuestError at *limit* seconds, or if it dies before *command* ends.
+
+    *command* starts at the top of the tree, which is read-only, and can write *results*, which has the same path there.
+    """
     log, status = results / "log", results / "status"
-    script = f"( cd '{TOP}' && {command}\n) > '{log}' 2>&1; echo $? > '{status}'"
+    script = f"( cd '{'/' + TREE if root else TOP}' && {command}\n) > '{log}' 2>&1; echo $? > '{status}'"
     end = time.monotonic() + limit
-    with started(vng(kernel, script, results, kvm=kvm, counted=counted), results / "console") as guest:
+    with started(vng(kernel, script, results, kvm=kvm, counted=counted, root=root), results / "console") as guest:
         for text in follow(log, guest, end):
             print("".join(prefix + line for line in text.splitlines(keepends=True)), end="", flush=True)
     if status.exists():
@@ -122,15 +136,36 @@ def boot(
     raise GuestError(f"{kernel.name} in a guest {why}; its console, {results / 'console'}, ends so:\n{tail(results)}")
 
 
-def vng(kernel: Path, script: str, results: Path, *, kvm: bool, counted: bool = False) -> list[str]:
+def vng(
+    kernel: Path, script: str, results: Path, *, kvm: bool, counted: bool = False, root: Path | None = None
+) -> list[str]:
+    """The command line that boots *kernel* and runs *script* there."""
     # Without -v the guest's console is lost when standard input is not a terminal.
     nodes = ["-m", "3G", "--cpus", "2", "--numa", "1536M,cpus=0", "--numa", "1536M,cpus=1"]
-    where = ["--force-9p", "--user", "root", f"--rwdir={results}"]
+    where = ["--force-9p", "--user", "root", *(_other_root(root, kernel, results) if root else [f"--rwdir={results}"])]
     options = NETWORK if kvm else f"{EMULATED} {NETWORK}"
     how = [] if kvm else ["--disable-kvm"]
     if counted:
         options, how = f"{COUNTED} {options}", [*how, "--disable-microvm"]
     return ["vng", "-v", "-r", str(kernel), *how, f"--qemu-opts={options}", *nodes, *where, "--exec", script]
+
+
+def _other_root(root: Path, kernel: Path, results: Path) -> list[str]:
+    """Options of vng for a guest whose root is *root*, which gets the kernel's modules and two mount points."""
+    for mounted in (TREE, results.relative_to("/")):
+        (root / mounted).mkdir(parents=True, exist_ok=True)
+    version = kernel.name.removeprefix("vmlinuz-")
+    modules = root / "usr/lib/modules" / version
+    if not modules.exists():
+        shutil.copytree(kernel.parent.parent / "lib/modules" / version, modules, symlinks=True, copy_function=_link)
+    return [f"--root={root}", f"--rodir={TREE}={TOP}", f"--rwdir={results.relative_to('/')}={results}"]
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copy2(source, target)
 
 
 @contextmanager
@@ -177,13 +212,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/vm", description="Run a command as root under another kernel.")
     parser.add_argument("--prefix", default="", help="put before each line of output")
     parser.add_argument("--results", type=Path, help="the directory that the guest can write (default: in build/vm)")
+    parser.add_argument("--root", type=Path, help="the guest's root file system (default: the host's)")
     parser.add_argument("series", help="of Debian kernels, for example 6.12")
     parser.add_argument("command", help="for the guest's shell, from the top of the tree")
     args = parser.parse_args(argv)
     end_with_parent()
     try:
         with nullcontext(args.results) if args.results else claimed(args.series) as results:
-            return run(args.series, args.command, results, prefix=args.prefix)
+            return run(args.series, args.command, results, prefix=args.prefix, root=args.root)
     except GuestError as error:
         print(f"scripts/vm: {error}", file=sys.stderr)
         return 1

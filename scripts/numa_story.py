@@ -1,4 +1,4 @@
-"""What docs/numa.md tells, done and recorded in a guest whose NIC has a page_pool: ``python -m tests.vm.story FOLDER``.
+"""Records what docs/numa.md shows, in a guest whose NIC has a page_pool: ``python -m scripts.numa_story FOLDER``.
 
 A NIC's interrupt moves between the nodes while downloads run; at last it moves while nothing but pings arrive, whose
 pages come straight back into the cache. FOLDER gets the recording, and story.json: the moves, and both sides' counts.
@@ -22,8 +22,8 @@ from ppobserve.model.snapshot import PoolSample
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from ppobserve.source.recorder import Recorder
-from tests.live.nic import Nic, download, echo, set_up
 from tests.live.test_virtio import ours, pool_of, quiet
+from vmtest.nic import Nic, download, echo, set_up
 
 INTERVAL = 0.5
 MOVES = (0, 1, 0, 1, 0)
