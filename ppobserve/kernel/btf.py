@@ -7,25 +7,18 @@ Documentation/bpf/btf.rst and include/uapi/linux/btf.h.
 from __future__ import annotations
 
 import functools
-import struct
-from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ppobserve.errors import KernelFactError
+from ppobserve.kernel import btf_sections
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
-MAGIC = 0xEB9F
 
-ARRAY, STRUCT, UNION, ENUM, TYPEDEF, FUNC = 3, 4, 5, 6, 8, 12
+ARRAY, STRUCT, UNION, ENUM, TYPEDEF, FUNC, FUNC_PROTO = 3, 4, 5, 6, 8, 12, 13
 # typedef, volatile, const, restrict, type tag: transparent on the way to a type
 _MODIFIERS = frozenset({8, 9, 10, 11, 18})
-
-# Words after the three of struct btf_type: a fixed number, or so many for each of vlen entries. Unlisted: none.
-_FIXED_WORDS = {1: 1, ARRAY: 3, 14: 1, 17: 1}
-_WORDS_PER_ENTRY = {STRUCT: 3, UNION: 3, ENUM: 2, 13: 2, 15: 3, 19: 3}
-
 _MODIFIERS_AT_MOST = 64
 
 _Asked = TypeVar("_Asked", bound=Callable[..., Any])
@@ -39,7 +32,7 @@ def _readable(ask: _Asked) -> _Asked:
         try:
             return ask(*args)
         except (IndexError, ValueError, RecursionError) as error:
-            raise KernelFactError("the kernel's BTF is malformed", because=str(error)) from None
+            raise btf_sections.malformed(str(error)) from None
 
     return cast(_Asked, asked)
 
@@ -48,8 +41,9 @@ class Btf:
     """One BTF blob. Types are found by name; ids count from 1, 0 is void."""
 
     def __init__(self, blob: bytes) -> None:
-        self._words, self._strings = _sections(blob)
-        self._starts = _type_starts(self._words)
+        sections = btf_sections.sections(blob)
+        self._words, self._strings = sections.types, sections.strings
+        self._starts = btf_sections.type_starts(sections)
         self._asked: set[str] = set()
         self._found: dict[tuple[int, str], int] = {}
 
@@ -80,7 +74,7 @@ class Btf:
         names = map(self._words.__getitem__, self._starts)  # of all 150,000 types, so without a loop of our own
         for index in [index for index, name in enumerate(names) if name in offsets and index]:
             at = self._starts[index]
-            self._found.setdefault((self._words[at + 1] >> 24 & 0x1F, offsets[self._words[at]]), index)
+            self._found.setdefault((btf_sections.kind(self._words[at + 1]), offsets[self._words[at]]), index)
 
     def _string_offsets(self, name: str) -> Iterator[int]:
         """Every place where the whole string stands; more than one in a blob that was not deduplicated."""
@@ -89,7 +83,7 @@ class Btf:
             yield at + 1
 
     def _kind(self, index: int) -> int:
-        return self._words[self._starts[index] + 1] >> 24 & 0x1F
+        return btf_sections.kind(self._words[self._starts[index] + 1])
 
     def _strip(self, index: int) -> int:
         for _ in range(_MODIFIERS_AT_MOST):
@@ -100,14 +94,16 @@ class Btf:
 
     def _member(self, index: int, field: str) -> tuple[int, int] | None:
         """Type id and byte offset of a member, also one of an anonymous struct or union inside."""
-        at = self._starts[self._strip(index)]
+        index = self._strip(index)
+        if self._kind(index) not in (STRUCT, UNION):
+            return None
+        at = self._starts[index]
         info = self._words[at + 1]
-        for entry in range(at + 3, at + 3 + 3 * (info & 0xFFFF), 3):
+        for entry in range(at + 3, at + 3 + 3 * btf_sections.count(info), 3):
             name, type_id, bits = self._words[entry : entry + 3]
             offset = (bits & 0xFFFFFF if info >> 31 else bits) // 8
             if not name:
-                inner = self._member(type_id, field) if self._kind(self._strip(type_id)) in (STRUCT, UNION) else None
-                if inner:
+                if inner := self._member(type_id, field):
                     return inner[0], offset + inner[1]
             elif self.name(name) == field:
                 return type_id, offset
@@ -131,14 +127,17 @@ class Btf:
 
     @_readable
     def array_length(self, path: str) -> int:
-        """The number of elements of the array member at *path*."""
-        return self._words[self._starts[self._strip(self.resolve(path)[0])] + 5]
+        """The number of elements of the array member at *path*; LookupError when it is missing, or not an array."""
+        index = self._strip(self.resolve(path)[0])
+        if self._kind(index) != ARRAY:
+            raise LookupError(path)
+        return self._words[self._starts[index] + 5]
 
     @_readable
     def enum_value(self, enum: str, member: str) -> int:
         """The value of one enumerator; LookupError when the enum or the enumerator is missing."""
         at = self._starts[self.find(enum, ENUM)]
-        for entry in range(at + 3, at + 3 + 2 * (self._words[at + 1] & 0xFFFF), 2):
+        for entry in range(at + 3, at + 3 + 2 * btf_sections.count(self._words[at + 1]), 2):
             if self.name(self._words[entry]) == member:
                 return self._words[entry + 1]
         raise LookupError(f"{enum}.{member}")
@@ -147,35 +146,9 @@ class Btf:
     def argument_count(self, function: int) -> int:
         """How many arguments the function with this id takes."""
         prototype = self._words[self._starts[function] + 2]
-        return self._words[self._starts[prototype] + 1] & 0xFFFF
-
-
-def _sections(blob: bytes) -> tuple[array[int], bytes]:
-    """The type section as 32-bit words, and the string section."""
-    if len(blob) < 24 or struct.unpack_from("<H", blob)[0] != MAGIC:
-        raise KernelFactError("the kernel's BTF is not BTF of this machine's byte order")
-    header, type_off, type_len, str_off, str_len = struct.unpack_from("<5I", blob, 4)
-    types, strings = header + type_off, header + str_off
-    if types + type_len > len(blob) or strings + str_len > len(blob) or type_len % 4:
-        raise KernelFactError("the kernel's BTF is truncated", because=f"{len(blob)} bytes, header asks for more")
-    words = array("I")
-    words.frombytes(blob[types : types + type_len])
-    return words, blob[strings : strings + str_len]
-
-
-def _type_starts(words: array[int]) -> array[int]:
-    """Where each type begins, by id. The one loop over all 150,000 types, so it is written for speed."""
-    starts, at, end = array("I", [0]), 0, len(words)
-    fixed, each = _FIXED_WORDS, _WORDS_PER_ENTRY
-    append = starts.append
-    while at + 3 <= end:
-        append(at)
-        info = words[at + 1]
-        kind = info >> 24 & 0x1F
-        at += 3 + (each[kind] * (info & 0xFFFF) if kind in each else fixed.get(kind, 0))
-    if at != end:
-        raise KernelFactError("the kernel's BTF is malformed", because="a type reaches past the end of its section")
-    return starts
+        if self._kind(prototype) != FUNC_PROTO:
+            raise ValueError("a function whose prototype is none")
+        return btf_sections.count(self._words[self._starts[prototype] + 1])
 
 
 def load(path: Path = VMLINUX) -> Btf:

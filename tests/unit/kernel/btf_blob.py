@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+LAYOUT = {
+    **dict.fromkeys((2, 7, 8, 9, 10, 11, 12, 16, 18), (0, 0)),
+    **{1: (4, 0), 3: (12, 0), 4: (0, 12), 5: (0, 12), 6: (0, 8), 13: (0, 8), 14: (4, 0), 15: (0, 12), 17: (4, 0)},
+    19: (0, 12),
+}
+"""What a compiler of today puts into the layout section."""
 
 Member = tuple[str, int, int]
 """Name, type id, offset in bits."""
@@ -60,6 +67,13 @@ class Blob:
         extra = [word for kind_id in arguments for word in (0, kind_id)]
         return self.add(FUNC, name, self.add(FUNC_PROTO, vlen=len(arguments), extra=extra))
 
-    def bytes(self) -> bytes:
-        header = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(self.words), len(self.words), len(self.strings))
-        return header + self.words + self.strings
+    def bytes(self, layout: Mapping[int, tuple[int, int]] | None = None) -> bytes:
+        """The blob; with a layout section if there is a *layout*: bytes of the type and of an entry, by kind."""
+        places = 0, len(self.words), len(self.words), len(self.strings)
+        if layout is None:
+            return struct.pack("<HBBI4I", 0xEB9F, 1, 0, 24, *places) + self.words + self.strings
+        sizes = [layout.get(kind, (0, 0)) for kind in range(max(layout) + 1)]
+        section = b"".join(struct.pack("<BBH", *each, 0) for each in sizes)
+        layout_at = len(self.words) + len(self.strings) + -len(self.strings) % 4
+        header = struct.pack("<HBBI6I", 0xEB9F, 1, 0, 32, *places, layout_at, len(section))
+        return header + (self.words + self.strings).ljust(layout_at, b"\0") + section

@@ -17,6 +17,9 @@ from ppobserve.kernel.btf import Btf
 from tests.unit.kernel import btf_blob
 from tests.unit.kernel.btf_blob import Blob
 
+NEW = 41
+"""A kind of type that no kernel has."""
+
 
 def test_members_nested_and_behind_any_qualifier() -> None:
     blob = Blob()
@@ -174,20 +177,141 @@ def test_a_truncated_blob_is_a_kernel_fact_error(size: int) -> None:
         Btf(good()[:size])
 
 
-@given(st.lists(st.tuples(st.integers(24, len(good()) - 1), st.integers(0, 255)), min_size=1, max_size=20))
-def test_a_corrupt_blob_answers_or_is_a_kernel_fact_error(changes: list[tuple[int, int]]) -> None:
-    blob = bytearray(good())
-    for at, value in changes:
-        blob[at] = value
+def newer() -> bytes:
+    """A blob with a layout section, and with a kind that only that section describes."""
+    blob = Blob()
+    every_kind(blob)
+    blob.add(NEW, "new", vlen=2, extra=[7, 11, 13, 17, 19])
+    blob.struct("page_pool", ("nid", 1, 64))
+    return blob.bytes({**btf_blob.LAYOUT, NEW: (4, 8)})
+
+
+def cut(blob: bytes, at: int, length: int) -> bytes:
+    return blob[:at] + blob[at + length :]
+
+
+def doubled(blob: bytes, at: int, length: int) -> bytes:
+    return blob[: at + length] + blob[at:]
+
+
+def overwritten(blob: bytes, at: int, value: int) -> bytes:
+    return blob[:at] + bytes([value & 0xFF]) + blob[at + 1 :]
+
+
+mutations = st.lists(
+    st.tuples(st.sampled_from([overwritten, overwritten, overwritten, cut, doubled]), st.integers(0, 2**16),
+              st.integers(0, 255)),
+    min_size=1, max_size=20,
+)  # fmt: skip
+
+
+@given(st.sampled_from([good(), newer()]), mutations)
+def test_a_corrupt_blob_answers_or_is_a_kernel_fact_error(
+    blob: bytes, changes: list[tuple[Callable[[bytes, int, int], bytes], int, int]]
+) -> None:
+    for change, at, value in changes:
+        blob = change(blob, at % (len(blob) or 1), value)
     with suppress(KernelFactError):
-        types = Btf(bytes(blob))
+        types = Btf(blob)
         for question in (
             lambda: types.offset("u.c"),
+            lambda: types.offset("page_pool.nid"),
             lambda: types.array_length("u.c"),
             lambda: types.enum_value("e", "B"),
             lambda: types.argument_count(types.find("function", btf.FUNC)),
         ):
             answered(question)
+
+
+@pytest.mark.parametrize("kind", [0, NEW, 31, 32 | btf_blob.STRUCT, 127])
+def test_a_kind_of_unknown_length_leaves_nothing_to_be_believed(kind: int) -> None:
+    blob = Blob()
+    blob.struct("before", ("a", blob.integer(), 0))
+    blob.add(kind, "new", vlen=1, extra=[1 << 24, 1 << 24, 1 << 24])
+    for made in (blob.bytes(), blob.bytes(btf_blob.LAYOUT)):
+        with pytest.raises(KernelFactError, match=f"a type of kind {kind}, and no layout") as caught:
+            Btf(made)
+        assert caught.value.fix == "a newer ppobserve"
+
+
+def test_a_kind_that_the_layout_section_describes_is_passed_over() -> None:
+    types = Btf(newer())
+    assert types.offset("page_pool.nid") == 8
+    assert types.offset("s.b") == 4
+
+
+def test_location_kinds_are_passed_over_without_a_layout_section() -> None:
+    """Kinds 20 to 22, which say where a function that was inlined has its arguments."""
+    blob = Blob()
+    integer = blob.integer()
+    parameter = blob.add(20, size_or_type=8, vlen=2, extra=[0x28, 7, 16])
+    prototype = blob.add(21, vlen=1, extra=[parameter])
+    blob.add(22, "inline.text", vlen=2, extra=[1, prototype, 64, 1, prototype, 128])
+    blob.struct("page_pool", ("nid", integer, 64))
+    assert Btf(blob.bytes()).offset("page_pool.nid") == 8
+
+
+def test_a_layout_of_its_own_for_a_kind_that_is_passed_over_is_believed() -> None:
+    blob = Blob()
+    integer = blob.integer()
+    blob.add(btf_blob.VAR, "v", integer, extra=[1, 2])
+    blob.struct("page_pool", ("nid", integer, 64))
+    assert Btf(blob.bytes({**btf_blob.LAYOUT, btf_blob.VAR: (8, 0)})).offset("page_pool.nid") == 8
+
+
+@pytest.mark.parametrize("kind", [btf_blob.ARRAY, btf_blob.STRUCT, btf_blob.ENUM, btf_blob.FUNC_PROTO, btf_blob.FUNC])
+def test_a_kind_that_is_read_in_a_layout_of_its_own_is_not_guessed_at(kind: int) -> None:
+    blob = Blob()
+    blob.struct("page_pool", ("nid", blob.integer(), 64))
+    with pytest.raises(KernelFactError, match=f"types of kind {kind} are laid out in a new way"):
+        Btf(blob.bytes({**btf_blob.LAYOUT, kind: (0, 16)}))
+
+
+def test_a_layout_of_no_whole_words_is_malformed() -> None:
+    blob = Blob()
+    blob.integer()
+    with pytest.raises(KernelFactError, match="malformed"):
+        Btf(blob.bytes({**btf_blob.LAYOUT, NEW: (2, 0)}))
+
+
+def test_more_than_65535_members_are_counted() -> None:
+    blob = Blob()
+    integer = blob.integer()
+    many = 1 << 16 | 3
+    blob.struct("huge", *[("m", integer, 0)] * many, ("last", integer, 64))
+    blob.add(
+        btf_blob.ENUM, "zone_type", 4, vlen=many, extra=[blob.string("Z"), 7] * (many - 1) + [blob.string("END"), 5]
+    )
+    types = Btf(blob.bytes())
+    assert types.offset("huge.last") == 8
+    assert types.enum_value("zone_type", "END") == 5
+
+
+def test_a_name_of_a_kind_above_31_is_of_that_kind() -> None:
+    blob = Blob()
+    integer = blob.integer()
+    blob.add(32 | btf_blob.STRUCT, "page_pool", vlen=1, extra=[blob.string("nid"), integer, 8])
+    with pytest.raises(LookupError):
+        Btf(blob.bytes({**btf_blob.LAYOUT, 32 | btf_blob.STRUCT: (0, 12)})).find("page_pool", btf.STRUCT)
+
+
+@pytest.mark.parametrize(("at", "value"), [(2, 2), (3, 1)])
+def test_another_version_or_a_flag_of_the_format_is_not_guessed_at(at: int, value: int) -> None:
+    with pytest.raises(KernelFactError, match=r"cannot read the kernel's BTF: it is of version") as caught:
+        Btf(overwritten(good(), at, value))
+    assert caught.value.fix == "a newer ppobserve"
+
+
+def test_a_member_that_is_no_array_has_no_length_and_what_is_no_prototype_no_arguments() -> None:
+    blob = Blob()
+    integer = blob.integer()
+    blob.struct("pp_alloc_cache", ("cache", blob.add(btf_blob.PTR, "", integer), 64))
+    function = blob.add(btf_blob.FUNC, "refill", integer)
+    types = Btf(blob.bytes())
+    with pytest.raises(LookupError):
+        types.array_length("pp_alloc_cache.cache")
+    with pytest.raises(KernelFactError, match="malformed"):
+        types.argument_count(function)
 
 
 def answered(question: Callable[[], int]) -> None:
@@ -216,6 +340,9 @@ def sectioned(words: bytes) -> bytes:
     ("blob", "words"),
     [
         (b"", "byte order"),
+        (good()[:4] + struct.pack("<I", 20) + good()[8:], "malformed"),
+        (good()[:4] + struct.pack("<I", 1 << 31) + good()[8:], "truncated"),
+        (newer()[:24] + struct.pack("<I", 1 << 31) + newer()[28:], "truncated"),
         (b"\xeb\x9f" + good()[2:], "byte order"),
         (b"\x7fELF" + bytes(60), "byte order"),
         (sectioned(bytes(6)), "truncated"),
