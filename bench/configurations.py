@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ppobserve.kernel import bpf, btf, perf
+from ppobserve.kernel import btf, perf, programs
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import REFILL
 from ppobserve.model.plan import Level, Rung
@@ -23,7 +23,6 @@ PEERS = Path(__file__).parent / "peers"
 PATIENCE = 1e9
 """Guest seconds: while it waits for its disk, its clock runs ahead."""
 
-TYPE_KPROBE = 2
 SET_BPF, ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_* of include/uapi/linux/perf_event.h
 
 
@@ -66,15 +65,16 @@ def _trampoline(*kinds: int) -> list[int]:
     types = btf.load()
     types.look_up(frozenset({REFILL}))
     function = types.names(frozenset({REFILL}), btf.FUNC)[REFILL]
-    programs = [
-        bpf.load_program(bpf.TYPE_TRACING, bpf.returning(0), "empty", attach=kind, btf_id=function) for kind in kinds
+    loaded = [
+        programs.load(programs.TYPE_TRACING, programs.returning(0), "empty", attach=kind, btf_id=function)
+        for kind in kinds
     ]
-    return [*map(bpf.attach_tracing, programs), *programs]
+    return [*map(programs.attach_tracing, loaded), *loaded]
 
 
 def _probes() -> list[int]:
     """Empty programs by kprobe and kretprobe on the refill."""
-    program = bpf.load_program(TYPE_KPROBE, bpf.returning(0), "empty")
+    program = programs.load(programs.TYPE_KPROBE, programs.returning(0), "empty")
     events = [perf.open_kprobe(REFILL, at_return=at_return) for at_return in (False, True)]
     for event in events:
         fcntl.ioctl(event, SET_BPF, program)
@@ -83,9 +83,9 @@ def _probes() -> list[int]:
 
 
 _EMPTY: Mapping[str, Callable[[], list[int]]] = {
-    "fentry": lambda: _trampoline(bpf.ATTACH_FENTRY),
-    "fexit": lambda: _trampoline(bpf.ATTACH_FEXIT),
-    "fentry + fexit": lambda: _trampoline(bpf.ATTACH_FENTRY, bpf.ATTACH_FEXIT),
+    "fentry": lambda: _trampoline(programs.ATTACH_FENTRY),
+    "fexit": lambda: _trampoline(programs.ATTACH_FEXIT),
+    "fentry + fexit": lambda: _trampoline(programs.ATTACH_FENTRY, programs.ATTACH_FEXIT),
     "kprobe + kretprobe": _probes,
 }
 

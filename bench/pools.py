@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ppobserve.kernel import bpf
+from ppobserve.kernel import programs
 
 QUEUES = 64
 XDP_PASS = 2
@@ -37,13 +37,13 @@ def held(count: int) -> Iterator[None]:
 
 def main(count: int) -> None:
     """Make pools and keep them."""
-    program = bpf.load_program(bpf.TYPE_XDP, bpf.returning(XDP_PASS), "pass")
+    program = programs.load(programs.TYPE_XDP, programs.returning(XDP_PASS), "pass")
     links = []
     for place, queues in enumerate(_parts(count)):
         sender, receiver = f"a{place}", f"b{place}"
         ends = f"{sender} numtxqueues {queues} numrxqueues {queues} type veth peer name {receiver}"
         subprocess.run(f"ip link add {ends} numtxqueues {queues} numrxqueues {queues}".split(), check=True)
-        links.append(bpf.attach_xdp(program, socket.if_nametoindex(receiver)))
+        links.append(programs.attach_xdp(program, socket.if_nametoindex(receiver)))
         for end in (sender, receiver):
             subprocess.run(f"ip link set {end} up".split(), check=True)
         _send(sender)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ppobserve.kernel import bpf
+from ppobserve.kernel import programs
 from ppobserve.lab.affinity import pin
 from ppobserve.lab.frames import XDP_DROP, run_frames
 from ppobserve.lab.isolation import own_network
@@ -95,8 +95,8 @@ def datagrams(count: int) -> None:
 def lo_that_drops() -> Iterator[None]:
     """The loopback device of this network namespace drops all that it is given."""
     subprocess.run([find_ip(), "link", "set", "lo", "up"], check=True)
-    program = bpf.load_program(bpf.TYPE_XDP, bpf.returning(XDP_DROP), "bench", flags=bpf.XDP_HAS_FRAGS)
-    link = bpf.attach_xdp(program, LO, bpf.XDP_FLAGS_SKB_MODE)
+    program = programs.load(programs.TYPE_XDP, programs.returning(XDP_DROP), "bench", flags=programs.XDP_HAS_FRAGS)
+    link = programs.attach_xdp(program, LO, programs.XDP_FLAGS_SKB_MODE)
     try:
         yield
     finally:

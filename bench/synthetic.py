@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ppobserve.kernel import bpf
+from ppobserve.kernel import programs as loading
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.probe import abi
@@ -27,7 +27,7 @@ def attached(features: Features, *, pools: int, cpus: int, slots_a_pool: int, no
     """*pools* pools that count, each on so many of *cpus* CPUs, as something that can be read. Needs root."""
     sizes = abi.Tables(cpus=cpus, nodes=nodes)
     maps = {name: os.memfd_create(name) for name in MAPS}
-    program = bpf.load_program(bpf.TYPE_RAW_TRACEPOINT, bpf.returning(0), "nothing")
+    program = loading.load(loading.TYPE_RAW_TRACEPOINT, loading.returning(0), "nothing")
     try:
         _fill(maps, sizes, pools, slots_a_pool)
         programs = {f"program:{name}": program for name in ON_DEMAND}

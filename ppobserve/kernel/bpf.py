@@ -1,4 +1,4 @@
-"""bpf(2), as far as ppobserve needs it without BCC: tiny programs, test runs, and what the kernel says of an fd.
+"""bpf(2): maps, test runs, and what the kernel says of an fd. Programs are loaded in ``kernel.programs``.
 
 Source: the kernel's include/uapi/linux/bpf.h and Documentation/bpf/.
 """
@@ -20,33 +20,29 @@ from ppobserve.errors import HostError
 SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}.get(platform.machine(), 280)
 
 MAP_CREATE, MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, PROG_LOAD, PROG_TEST_RUN, PROG_GET_FD_BY_ID = 0, 1, 2, 5, 10, 13
-OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, PROG_GET_NEXT_ID, LINK_CREATE, ENABLE_STATS = 15, 17, 11, 28, 32
-TYPE_XDP, TYPE_RAW_TRACEPOINT, TYPE_TRACING = 6, 17, 26
+PROG_GET_NEXT_ID, OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN, MAP_FREEZE, LINK_CREATE = 11, 15, 17, 22, 28
+ENABLE_STATS = 32
 MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
-ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_XDP, ATTACH_PERF_EVENT = 24, 25, 37, 41
 TEST_XDP_LIVE_FRAMES = 2
-XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE = 2, 4
-XDP_HAS_FRAGS = 32
 
 _ATTR_BYTES = 144
 # struct bpf_prog_info up to verified_insns, and where run_time_ns and run_cnt are in it.
 _INFO_BYTES, _INFO_RUN_TIME = 224, 192
 # struct bpf_link_info up to perf_event.kprobe.missed.
 _LINK_BYTES, _LINK_MISSED = 56, 48
-_LICENSE = ctypes.create_string_buffer(b"GPL")
-_LOG_BYTES = 64 * 1024
-_LOAD_TRIES = 5
-_REDIRECT = 23  # helper bpf_redirect
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+_STATISTICS = ("processed ", "verification time ", "stack depth ")
+"""How lines begin that the verifier ends its log with, whatever it thinks of the program."""
 
 
 class BpfError(HostError, OSError):
     """The kernel refused a bpf(2) command; ``errno`` says how and ``log`` holds what the verifier wrote."""
 
     def __init__(self, what: str, number: int, log: str = "") -> None:
-        HostError.__init__(
-            self, f"{what}: {os.strerror(number)}", because=log.strip().splitlines()[-1] if log.strip() else ""
-        )
+        lines = [line for line in log.splitlines() if line.strip() and not line.startswith(_STATISTICS)]
+        HostError.__init__(self, f"{what}: {os.strerror(number)}", because=lines[-1] if lines else "")
         self.errno, self.log = number, log
 
 
@@ -78,62 +74,6 @@ def _lift_limit() -> bool:
     return True
 
 
-def instruction(code: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 0) -> bytes:
-    """One ``struct bpf_insn``: opcode, registers, offset and immediate."""
-    return struct.pack("<BBhi", code, dst | src << 4, off, imm)
-
-
-def returning(value: int) -> bytes:
-    """The smallest program there is: ``r0 = value; exit``."""
-    return instruction(0xB7, imm=value) + instruction(0x95)
-
-
-def redirecting(ifindex: int) -> bytes:
-    """An XDP program that sends every frame out of a device: ``return bpf_redirect(ifindex, 0)``."""
-    arguments = instruction(0xB7, 1, imm=ifindex) + instruction(0xB7, 2)
-    return arguments + instruction(0x85, imm=_REDIRECT) + instruction(0x95)
-
-
-def load_program(kind: int, code: bytes, name: str, *, attach: int = 0, btf_id: int = 0, flags: int = 0) -> int:
-    """Load *code* and return its fd. *attach* and *btf_id* name the hook of a tracing program, *flags* are BPF_F_*.
-
-    BpfError with the verifier's last words when the kernel refuses it.
-    """
-    code_buffer = ctypes.create_string_buffer(code, len(code))
-    log = ctypes.create_string_buffer(_LOG_BYTES)
-    attr = struct.pack(
-        "<IIQQIIQII16sII",
-        kind,
-        len(code) // 8,
-        ctypes.addressof(code_buffer),
-        ctypes.addressof(_LICENSE),
-        1,
-        _LOG_BYTES,
-        ctypes.addressof(log),
-        0,
-        flags,
-        name.encode()[:15],
-        0,
-        attach,
-    )
-    attr = attr.ljust(108, b"\0") + struct.pack("<I", btf_id)  # attach_btf_id, after func_info and line_info
-    try:
-        return _patiently(attr, f"cannot load BPF program {name}")
-    except BpfError as error:
-        raise BpfError(error.what.rsplit(": ", 1)[0], error.errno or 0, log.value.decode(errors="replace")) from None
-
-
-def _patiently(attr: bytes, what: str) -> int:
-    """PROG_LOAD, again where a signal stopped the verifier, as libbpf does (EAGAIN since c3494801cd17, 5.0)."""
-    for _ in range(_LOAD_TRIES - 1):
-        try:
-            return bpf(PROG_LOAD, attr, what)
-        except BpfError as error:
-            if error.errno != errno.EAGAIN:
-                raise
-    return bpf(PROG_LOAD, attr, what)
-
-
 def create_array(value_bytes: int, entries: int = 1) -> int:
     """A new array map; returns its fd."""
     return create_map(MAP_TYPE_ARRAY, 4, value_bytes, entries)
@@ -162,6 +102,20 @@ def update(target: int, key: bytes, value: bytes) -> None:
     bpf(MAP_UPDATE_ELEM, attr, "cannot write a BPF map")
 
 
+def push(stack: int, value: bytes) -> None:
+    """Put a value on top of a stack map, which has no keys."""
+    buffer = ctypes.create_string_buffer(value, len(value))
+    bpf(MAP_UPDATE_ELEM, struct.pack("<IIQQQ", stack, 0, 0, ctypes.addressof(buffer), 0), "cannot write a BPF map")
+
+
+def freeze(target: int) -> None:
+    """Make a map read-only for user space, for good; programs go on writing to it.
+
+    BpfError before kernel commit 87df15de441b ("bpf: add syscall side map freeze support", 5.2).
+    """
+    bpf(MAP_FREEZE, struct.pack("<I", target), "cannot freeze a BPF map")
+
+
 def has_ring_buffer() -> bool:
     """Does this kernel have ring buffers (kernel commit 457f44363a88, "bpf: Implement BPF ring buffer", 5.8)? Tried."""
     try:
@@ -170,35 +124,6 @@ def has_ring_buffer() -> bool:
     except BpfError:
         return False
     return True
-
-
-def attach_tracing(program: int) -> int:
-    """Attach a loaded fentry or fexit program to its function; returns the link's fd."""
-    return bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QI", 0, program), "cannot attach the tracing program")
-
-
-def attach_raw_tracepoint(program: int, tracepoint: str) -> int:
-    """Attach a loaded program to a tracepoint, which takes any number of them; returns the link's fd."""
-    name = ctypes.create_string_buffer(tracepoint.encode())
-    attr = struct.pack("<QI", ctypes.addressof(name), program)
-    return bpf(RAW_TRACEPOINT_OPEN, attr, f"cannot attach to tracepoint {tracepoint}")
-
-
-def attach_xdp(program: int, ifindex: int, mode: int = XDP_FLAGS_DRV_MODE) -> int:
-    """Attach an XDP program, in native mode or another; returns the link's fd, which detaches when it is closed.
-
-    Needs BPF_LINK_CREATE for XDP, kernel commit aa8d3a716b59 ("bpf, xdp: Add bpf_link-based XDP attachment API", 5.9).
-    """
-    attr = struct.pack("<IIII", program, ifindex, ATTACH_XDP, mode)
-    return bpf(LINK_CREATE, attr, f"cannot attach XDP to interface {ifindex}")
-
-
-def attach_perf(program: int, event: int) -> int:
-    """Attach a program to a perf event, such as a kprobe; returns the link's fd, which keeps the event.
-
-    BpfError before kernel commit b89fbfbb854c ("bpf: Implement minimal BPF perf link", 5.15).
-    """
-    return bpf(LINK_CREATE, struct.pack("<IIII", program, event, ATTACH_PERF_EVENT, 0), "cannot attach to a perf event")
 
 
 def test_run(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel import bpf, btf, kallsyms, numa, perf, text
+from ppobserve.kernel import bpf, btf, kallsyms, numa, perf, programs, text
 from ppobserve.model.features import ALLOC, FRAG, FUNCTIONS, OFFSETS, SLOW, TRACEPOINTS, VARIABLES, Features
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -153,9 +153,11 @@ def _try_fentry(function: str, btf_id: int) -> str:
     fds = []
     try:
         fds.append(
-            bpf.load_program(bpf.TYPE_TRACING, bpf.returning(0), "trial", attach=bpf.ATTACH_FENTRY, btf_id=btf_id)
+            programs.load(
+                programs.TYPE_TRACING, programs.returning(0), "trial", attach=programs.ATTACH_FENTRY, btf_id=btf_id
+            )
         )
-        fds.append(bpf.attach_tracing(fds[0]))
+        fds.append(programs.attach_tracing(fds[0]))
     except bpf.BpfError as error:
         return f"the kernel refuses tracing programs: {os.strerror(error.errno or 0)}"
     finally:

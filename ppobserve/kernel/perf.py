@@ -9,7 +9,8 @@ import platform
 import struct
 from pathlib import Path
 
-from ppobserve.kernel import bpf
+from ppobserve.kernel.bpf import BpfError
+from ppobserve.kernel.programs import attach_perf
 
 KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
 SYS_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "riscv64": 241, "ppc64le": 319, "s390x": 331}
@@ -38,8 +39,8 @@ def run_at(event: int, program: int) -> int:
     perf link", 5.15) the event itself.
     """
     try:
-        link = bpf.attach_perf(program, event)
-    except bpf.BpfError:
+        link = attach_perf(program, event)
+    except BpfError:
         fcntl.ioctl(event, SET_BPF, program)
         return event
     os.close(event)

@@ -9,7 +9,7 @@ import platform
 import struct
 from collections.abc import Iterator
 
-from ppobserve.kernel import bpf
+from ppobserve.kernel import bpf, programs
 
 BYTES = 1024
 """The most that is read of one function."""
@@ -21,7 +21,7 @@ def read(address: int, size: int) -> bytes:
     """*size* bytes of kernel text, ``BYTES`` at the most. BpfError when the kernel refuses; needs root."""
     holder = bpf.create_array(value_bytes=BYTES)
     try:
-        program = bpf.load_program(bpf.TYPE_RAW_TRACEPOINT, _copy_to(holder), "peek")
+        program = programs.load(programs.TYPE_RAW_TRACEPOINT, _copy_to(holder), "peek")
         try:
             bpf.test_run(program, context=bpf.u64s([address]))
         finally:
@@ -33,7 +33,7 @@ def read(address: int, size: int) -> bytes:
 
 def _copy_to(holder: int) -> bytes:
     """A program that copies ``BYTES`` from the address in its first argument into the one element of a map."""
-    i = bpf.instruction
+    i = programs.instruction
     return b"".join(
         (
             i(0x79, 6, 1),  # r6 = args[0]
@@ -48,7 +48,7 @@ def _copy_to(holder: int) -> bytes:
             i(0xB7, 2, imm=BYTES),
             i(0xBF, 3, 6),
             i(0x85, imm=_PROBE_READ_KERNEL),
-            bpf.returning(0),
+            programs.returning(0),
         )
     )
 

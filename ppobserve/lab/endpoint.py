@@ -16,7 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 from ppobserve.errors import LabError
-from ppobserve.kernel.bpf import TYPE_XDP, BpfError, attach_xdp, load_program, returning
+from ppobserve.kernel import programs
+from ppobserve.kernel.bpf import BpfError
 from ppobserve.kernel.ethtool import page_pool_statistics
 from ppobserve.lab import affinity, isolation, protocol
 
@@ -59,8 +60,8 @@ class Endpoint:
         """
         ifindex = socket.if_nametoindex(device)
         try:
-            program = load_program(TYPE_XDP, returning(XDP_PASS), "ppobserve_lab")
-            self._link = attach_xdp(program, ifindex)
+            program = programs.load(programs.TYPE_XDP, programs.returning(XDP_PASS), "ppobserve_lab")
+            self._link = programs.attach_xdp(program, ifindex)
         except BpfError as error:
             because = error.because or "native XDP on veth takes root and kernel 5.9 or later"
             raise LabError(f"the kernel refuses native XDP on {device}: {error.what}", because=because) from error

@@ -15,15 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ppobserve.errors import LabError, UsageError
-from ppobserve.kernel.bpf import (
-    TEST_XDP_LIVE_FRAMES,
-    TYPE_XDP,
-    BpfError,
-    load_program,
-    redirecting,
-    returning,
-    test_run,
-)
+from ppobserve.kernel.bpf import TEST_XDP_LIVE_FRAMES, BpfError, test_run
+from ppobserve.kernel.programs import TYPE_XDP, load, redirecting, returning
 from ppobserve.lab.affinity import pinned
 
 XDP_DROP = 1
@@ -97,7 +90,7 @@ def parts(count: int | None, largest: int) -> Iterator[int]:
 def _loaded(code: bytes) -> Iterator[int]:
     try:
         with _signals_held():
-            program = load_program(TYPE_XDP, code, "ppobserve_lab")
+            program = load(TYPE_XDP, code, "ppobserve_lab")
     except BpfError as error:
         because = "loading an XDP program takes root (CAP_BPF and CAP_NET_ADMIN)"
         raise LabError(

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ppobserve.errors import LabError
-from ppobserve.kernel.bpf import TYPE_XDP, BpfError, attach_xdp, load_program, returning
+from ppobserve.kernel import programs
+from ppobserve.kernel.bpf import BpfError
 from ppobserve.lab.frames import XDP_DROP
 from ppobserve.lab.isolation import own_network
 from ppobserve.lab.veth import find_ip, load_veth
@@ -48,9 +49,9 @@ def _make_pair(ip: str) -> None:
 def _dropping(device: str) -> int:
     """A link that keeps XDP on *device*, which has it run NAPI, and its peer take redirected frames."""
     try:
-        program = load_program(TYPE_XDP, returning(XDP_DROP), "ppobserve_drop")
+        program = programs.load(programs.TYPE_XDP, programs.returning(XDP_DROP), "ppobserve_drop")
         try:
-            return attach_xdp(program, socket.if_nametoindex(device))
+            return programs.attach_xdp(program, socket.if_nametoindex(device))
         finally:
             os.close(program)
     except BpfError as error:
