@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Allocations by BPF trampoline: every function that has the fast path in it. The exits are for a refill that is inside
+ * Allocations by BPF trampoline, on every function that has the fast path in it. The exit is for a refill that is inside
  * the allocation: what is left of it ends with it.
  */
 
-#define BEGIN_ALLOC(function) ENTRY(function, struct page_pool *pool) { begin_alloc((u64)pool); return 0; }
-#define END_ALLOC(function) \
-	EXIT(function, struct page_pool *pool, u64 gfp, u64 page) { end_refill((u64)pool, page != 0); return 0; }
-
-BEGIN_ALLOC(ALLOC_FUNCTION)
-#ifdef SECOND_ALLOC_FUNCTION
-BEGIN_ALLOC(SECOND_ALLOC_FUNCTION)
-#endif
+int alloc_entry(trampoline *ctx)
+{
+	begin_alloc(ctx[0]);
+	return 0;
+}
 
 #ifdef INLINED_REFILL
-END_ALLOC(ALLOC_FUNCTION)
-#ifdef SECOND_ALLOC_FUNCTION
-END_ALLOC(SECOND_ALLOC_FUNCTION)
-#endif
+int alloc_exit(trampoline *ctx)		/* page_pool_alloc_pages(pool, gfp) */
+{
+	end_refill(ctx[0], ctx[2] != 0);
+	return 0;
+}
 #endif

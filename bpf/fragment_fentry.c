@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* Fragments by BPF trampoline. */
 
-ENTRY(FRAG_FUNCTION, struct page_pool *pool)
+int fragment_entry(trampoline *ctx)
 {
-	begin_fragment((u64)pool);
+	begin_fragment(ctx[0]);
 	return 0;
 }
 
-EXIT(FRAG_FUNCTION, struct page_pool *pool, u64 offset, u64 size, u64 gfp, u64 page)
+int fragment_exit(trampoline *ctx)	/* page_pool_alloc_frag_netmem(pool, offset, size, gfp) */
 {
-	end_fragment((u64)pool, page != 0);
+	end_fragment(ctx[0], ctx[4] != 0);
 	return 0;
 }

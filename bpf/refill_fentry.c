@@ -5,29 +5,29 @@
  */
 
 #ifdef INLINED_REFILL
-ENTRY(SLOW_FUNCTION, struct page_pool *pool)
+int slow_entry(trampoline *ctx)
 {
-	end_refill((u64)pool, false);	/* it gave nothing */
+	end_refill(ctx[0], false);	/* it gave nothing */
 	return 0;
 }
 #else
 #ifndef REFILL_BY_EXIT
-ENTRY(REFILL_FUNCTION, struct page_pool *pool)
+int refill_entry(trampoline *ctx)
 {
-	begin_refill((u64)pool);
+	begin_refill(ctx[0]);
 	return 0;
 }
 #endif
 
-EXIT(REFILL_FUNCTION, struct page_pool *pool, u64 page)
+int refill_exit(trampoline *ctx)	/* page_pool_refill_alloc_cache(pool) */
 {
-	end_refill((u64)pool, page != 0);
+	end_refill(ctx[0], ctx[1] != 0);
 	return 0;
 }
 #endif
 
-EXIT(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
+int slow_exit(trampoline *ctx)		/* __page_pool_alloc_netmems_slow(pool, gfp) */
 {
-	end_slow((u64)pool, page != 0);
+	end_slow(ctx[0], ctx[2] != 0);
 	return 0;
 }

@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* Refill and slow path, traced by BPF trampoline: as much of it as the events asked for need. */
 
-#ifdef REFILL_FUNCTION
-ENTRY(REFILL_FUNCTION, struct page_pool *pool)
+#ifdef HOOK_REFILL
+int refill_entry(trampoline *ctx)
 {
-	note_refill((u64)pool);
+	note_refill(ctx[0]);
 	return 0;
 }
 
-EXIT(REFILL_FUNCTION, struct page_pool *pool, u64 page)
+int refill_exit(trampoline *ctx)
 {
 	note_refill(0);
 	return 0;
 }
 #endif
 
-#ifdef SLOW_FUNCTION
+#ifdef HOOK_SLOW
 /*
  * Before 6.11 this returns a struct page *, and the verifier lets nobody look at the bits of a pointer that it knows:
  * what the page is comes from the context by the helper, as a number.
  */
-EXIT(SLOW_FUNCTION, struct page_pool *pool, u64 gfp, u64 page)
+int slow_exit(trampoline *ctx)		/* __page_pool_alloc_netmems_slow(pool, gfp) */
 {
+	u64 pool = ctx[0], page = ctx[2];
+
 	if (page)
-		tell_slow(ctx, (u64)pool, read_u64((u64)&ctx[2]), pp_cache_count((u64)pool) + 1);
+		tell_slow(ctx, pool, read_u64((u64)&ctx[2]), pp_cache_count(pool) + 1);
 	return 0;
 }
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* Refill and slow path, traced by kprobe and kretprobe: as much of it as the events asked for need. */
 
-#ifdef REFILL_FUNCTION
+#ifdef HOOK_REFILL
 int refill_entry(struct pt_regs *ctx)
 {
 	note_refill(PT_REGS_PARM1(ctx));
@@ -15,7 +15,7 @@ int refill_exit(struct pt_regs *ctx)
 }
 #endif
 
-#ifdef SLOW_FUNCTION
+#ifdef HOOK_SLOW
 BPF_PERCPU_ARRAY(slow_pool, u64, 1);	/* the return sees no argument, so the entry leaves the pool behind */
 
 int slow_entry(struct pt_regs *ctx)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Programs by BPF trampoline for functions that the loader names: BCC's own macros take a name as it is written. */
+/*
+ * Programs by BPF trampoline: ctx[n] is argument n of the hooked function, and at its exit the result stands behind the
+ * last argument. Which function that is, the loader says when it loads a program (attach_btf_id), not its name.
+ */
 
-struct page_pool;
-
-#define ENTRY(function, args...) KFUNC_PROBE(function, args)
-#define EXIT(function, args...) KRETFUNC_PROBE(function, args)
+typedef u64 trampoline;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from ppobserve.kernel.features import gather
 from ppobserve.model.audit import audited
 from ppobserve.model.document import plan_document
 from ppobserve.model.features import Features
-from ppobserve.model.plan import make_plan
+from ppobserve.model.plan import Plan, make_plan
 from ppobserve.probe.abi import Tables
+from ppobserve.probe.attach import trial
 from ppobserve.probe.maps import memory_of
 from ppobserve.probe.source import bpf_folder, tables
 from ppobserve.probe.toolchain import require_bcc
@@ -47,20 +49,18 @@ def _gathered(save: Path | None) -> Features:
 def replay(args: argparse.Namespace) -> dict[str, Any]:
     """The answer for the kernel whose facts were saved. What this machine lacks has no part in it."""
     recorded = facts.load(args.facts)
-    plan, problems = _plan(recorded.features, args)
+    plan, problems = _plan(recorded.features, args, make_plan)
     whose = {"file": str(args.facts), "note": recorded.note}
     return {**_document(recorded.features, plan, problems), "facts": whose}
 
 
 def examine(features: Features, args: argparse.Namespace) -> dict[str, Any]:
-    """Everything that can be told without attaching anything."""
-    plan, problems = _plan(features, args)
-    try:
-        require_bcc()
-        bpf_folder()
-    except HostError as error:
-        problems.append(_problem(error))
-    document = _document(features, plan, problems)
+    """Everything that can be told without attaching anything; as root, what the plan claims is tried."""
+    missing = _missing()
+    tried = features.root and not missing
+    plan, problems = _plan(features, args, trial if tried else make_plan)
+    document = _document(features, plan, [*problems, *missing])
+    document["tried"] = tried and plan is not None
     if features.root and plan:
         document["memory"] = _memory(tables(features))
     if not features.root:
@@ -72,10 +72,22 @@ def examine(features: Features, args: argparse.Namespace) -> dict[str, Any]:
 Problem = dict[str, str]
 
 
-def _plan(features: Features, args: argparse.Namespace) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """The plan, or why there is none."""
+def _missing() -> list[Problem]:
+    """What compiling would take and is not there."""
     try:
-        plan = make_plan(features, options.level(args), forced=options.rung(args))
+        require_bcc()
+        bpf_folder()
+    except HostError as error:
+        return [_problem(error)]
+    return []
+
+
+def _plan(
+    features: Features, args: argparse.Namespace, make: Callable[..., Plan]
+) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """The plan, made by *make*, or why there is none."""
+    try:
+        plan = make(features, options.level(args), forced=options.rung(args))
         return {**plan_document(plan), "audited": [each.name for each in audited(features, plan)]}, []
     except HostError as error:
         return None, [_problem(error)]
@@ -90,6 +102,7 @@ def _document(features: Features, plan: dict[str, Any] | None, problems: list[Pr
         "observable": not problems,
         "kernel": _kernel(features),
         "plan": plan,
+        "tried": False,
         "memory": None,
         "problems": [*problems],
     }

@@ -6,25 +6,23 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 from ppobserve.errors import LoaderError, NotObservable
-from ppobserve.kernel import bpf
+from ppobserve.kernel import bpf, speed
 from ppobserve.model.audit import Audited, audited
-from ppobserve.model.features import DESTROY, RELEASE_RETRY, Features
-from ppobserve.model.plan import Hook, Level, Plan, Rung, make_plan
+from ppobserve.model.features import Features
+from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.probe import abi, child, source
+from ppobserve.probe.pieces import STAND_INS, Item, in_order, on_demand, pieces, stand_ins
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers", "kept")
 ON_DEMAND = ("sample_pool", "sample_kept", "adopt_pool")
 AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
-SECONDS, SECONDS_EMULATED = 30.0, 120.0
+SECONDS, SECONDS_EMULATED, MOST_SECONDS = 30.0, 120.0, 600.0
+"""Limits of the loader: on an idle core, the least on an emulated one, the most on any."""
 PROBES = ("kprobe", "kretprobe")
-STAND_INS = {"pool_released": "pool_released_too"}
-"""Programs that hang beside another, and do what is to be done when the kernel skips that one (bpf/life.c)."""
-
-
 _SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
 
 
@@ -46,8 +44,9 @@ class Attached:
         return self.fds[f"map:{name}"]
 
     def program(self, name: str) -> int:
-        """The descriptor of a loaded program."""
-        return self.fds[f"program:{name}"]
+        """The descriptor of a loaded program; of one that is loaded for several events, the first."""
+        key = f"program:{name}"
+        return next(fd for each, fd in self.fds.items() if each == key or each.startswith(f"{key}:"))
 
     def hooks_attached(self) -> dict[str, bool]:
         """Every hook of the plan: do all its programs still hang on a link or a perf event of the kernel's?"""
@@ -60,13 +59,14 @@ class Attached:
         return {hook.name: self._missed(pieces(hook, self.plan)) for hook in self.plan.hooks}
 
     def _missed(self, items: list[Item]) -> int:
-        programs = {self._programs(item["function"]) for item in items}
+        programs = {self._programs(item) for item in items}
         skipped = sum(min(bpf.program_statistics(fd).misses for fd in each) for each in programs)
         return skipped + sum(bpf.probe_misses(self._link(item)) for item in items if item["kind"] in PROBES)
 
-    def _programs(self, function: str) -> frozenset[int]:
-        """Descriptors of a function's program, and of its stand-in if that is loaded."""
-        names = f"program:{function}", f"program:{STAND_INS.get(function)}"
+    def _programs(self, item: Mapping[str, str]) -> frozenset[int]:
+        """Descriptors of an event's program, and of its stand-in if that is loaded."""
+        functions = item["function"], STAND_INS.get(item["function"])
+        names = (f"program:{function}:{item['event']}" for function in functions)
         return frozenset(self.fds[name] for name in names if name in self.fds)
 
     def programs(self) -> dict[str, frozenset[int]]:
@@ -75,7 +75,7 @@ class Attached:
         for hook in self.plan.hooks:
             for item in pieces(hook, self.plan):
                 name = hook.name + _SUFFIXES[item["kind"]]
-                found[name] = found.get(name, frozenset()) | self._programs(item["function"])
+                found[name] = found.get(name, frozenset()) | self._programs(item)
         return found
 
     def _link(self, item: Mapping[str, str]) -> int:
@@ -116,6 +116,19 @@ def attach(
     )
 
 
+def trial(features: Features, level: Level, *, forced: Rung | None = None) -> Plan:
+    """The plan that holds on this kernel: compiled, and one program of its rung loaded. Nothing is attached, or left.
+
+    NotObservable when no rung holds, LoaderError when the loader itself fails.
+    """
+    with climb(
+        features,
+        lambda failed: make_plan(features, level, forced=forced, failed=failed),
+        lambda plan: _load_one(features, plan),
+    ) as loaded:
+        return loaded.plan
+
+
 def climb(
     features: Features, choose: Callable[[Mapping[Rung, str]], Plan], hold: Callable[[Plan], Attached]
 ) -> Attached:
@@ -137,17 +150,8 @@ def climb(
         return attached
 
 
-Item: TypeAlias = dict[str, str]
-Pieces: TypeAlias = Callable[[Rung, str, Plan], list[Item]]
-
-
 class _RungFailed(Exception):
     """The kernel refused a program or a hook of this rung."""
-
-
-def pieces(hook: Hook, plan: Plan) -> list[Item]:
-    """What to attach for a hook: kind, BPF function, and the kernel's event."""
-    return [item for symbol in hook.symbol.split(",") for item in _PIECES[hook.name](hook.rung, symbol, plan)]
 
 
 def _holds(fd: int) -> bool:
@@ -158,100 +162,40 @@ def _holds(fd: int) -> bool:
         return False
 
 
-def _item(kind: str, function: str, event: str) -> Item:
-    return {"kind": kind, "function": function, "event": event}
-
-
-def _entry(name: str, rung: Rung, symbol: str) -> Item:
-    if rung is Rung.KPROBE:
-        return _item("kprobe", f"{name}_entry", symbol)
-    return _item("fentry", f"kfunc__{symbol}", symbol)
-
-
-def _exit(name: str, rung: Rung, symbol: str) -> Item:
-    if rung is Rung.KPROBE:
-        return _item("kretprobe", f"{name}_exit", symbol)
-    return _item("fexit", f"kretfunc__{symbol}", symbol)
-
-
-def _exits_first(item: Item) -> bool:
-    """An entry without its exit would leave a refill open."""
-    return item["kind"] not in ("fexit", "kretprobe")
-
-
-def _around(name: str) -> Pieces:
-    return lambda rung, symbol, plan: [_exit(name, rung, symbol), _entry(name, rung, symbol)]
-
-
-def _refill(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
-    """At level lean by trampoline, where it ends is enough."""
-    return [_exit("refill", rung, symbol)] if plan.refill_by_exit else _around("refill")(rung, symbol, plan)
-
-
-def _slow(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
-    """An exit program by trampoline sees the pool; the entry is needed where it ends an inlined refill."""
-    if rung is Rung.KPROBE or plan.inlined_refill:
-        return _around("slow")(rung, symbol, plan)
-    return [_exit("slow", rung, symbol)]
-
-
-def _alloc(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
-    return _around("alloc")(rung, symbol, plan) if plan.inlined_refill else [_entry("alloc", rung, symbol)]
-
-
-def _teardown(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
-    return [_entry("destroy", rung, DESTROY), _entry("release_retry", rung, RELEASE_RETRY)]
-
-
-def _create(rung: Rung, symbol: str, plan: Plan) -> list[Item]:
-    return [_exit("create", rung, symbol)]
-
-
-def _tracepoint(function: str) -> Pieces:
-    return lambda rung, symbol, plan: [_item("raw_tracepoint", function, symbol)]
-
-
-_PIECES: Mapping[str, Pieces] = {
-    "refill": _refill,
-    "slow": _slow,
-    "hold": _tracepoint("page_held"),
-    "return": _tracepoint("page_returned"),
-    "release": _tracepoint("pool_released"),
-    "create": _create,
-    "teardown": _teardown,
-    "alloc": _alloc,
-    "fragment": _around("fragment"),
-    "update_nid": _tracepoint("nid_updated"),
-}
-
-
 def patience(features: Features) -> float:
-    """Seconds that the loader has on this machine."""
-    return SECONDS_EMULATED if features.emulated else SECONDS
+    """Return the seconds that the loader has on this machine, as busy as it is now."""
+    least = SECONDS_EMULATED if features.emulated else SECONDS
+    return max(least, min(SECONDS * speed.slowness(), MOST_SECONDS))
 
 
 def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) -> Attached:
     audits = audited(features, plan)
+    maps = [*MAPS, *([AUDIT_MAP] if audits else [])]
     request = {
-        "text": source.text(plan, tables, audits=bool(audits)),
-        "cflags": [f"-D{name}={value}" for name, value in source.defines(features, plan, tables).items()],
-        "shim": str(source.shim_folder()),
+        **_compilation(features, plan, tables),
         "tables": asdict(tables),
-        "maps": [*MAPS, *([AUDIT_MAP] if audits else [])],
-        "on_demand": _on_demand(tables, audits=bool(audits)),
-        "attach": [*in_order(plan), *_stand_ins(plan)],
+        "maps": maps,
+        "freeze": maps,
+        "load": [on_demand(name) for name in _sampled(tables, audits=bool(audits))],
+        "attach": [*in_order(plan), *stand_ins(plan)],
     }
     return Attached(plan, tables, load(request, seconds), audits=audits)
 
 
-def in_order(plan: Plan) -> list[Item]:
-    """Everything to attach for a plan, in the order in which that may happen."""
-    return sorted((item for hook in plan.hooks for item in pieces(hook, plan)), key=_exits_first)
+def _compilation(features: Features, plan: Plan, tables: abi.Tables) -> dict[str, Any]:
+    """What BCC is asked to compile."""
+    return {
+        "text": source.text(plan, tables, audits=bool(audited(features, plan))),
+        "cflags": [f"-D{name}={value}" for name, value in source.defines(features, plan, tables).items()],
+        "shim": str(source.shim_folder()),
+    }
 
 
-def _stand_ins(plan: Plan) -> list[Item]:
-    replaceable = (item for item in in_order(plan) if item["function"] in STAND_INS)
-    return [{**item, "function": STAND_INS[item["function"]]} for item in replaceable]
+def _load_one(features: Features, plan: Plan) -> Attached:
+    tables = source.tables(features)
+    nothing: dict[str, Any] = {"tables": {}, "maps": [], "freeze": [], "attach": []}
+    request = {**_compilation(features, plan, tables), **nothing, "load": in_order(plan)[:1]}
+    return Attached(plan, tables, load(request, patience(features)))
 
 
 def load(request: Mapping[str, Any], seconds: float) -> dict[str, int]:
@@ -272,7 +216,7 @@ def load(request: Mapping[str, Any], seconds: float) -> dict[str, int]:
     return dict(zip(reply["fds"], fds, strict=True))
 
 
-def _on_demand(tables: abi.Tables, *, audits: bool) -> list[str]:
+def _sampled(tables: abi.Tables, *, audits: bool) -> list[str]:
     """The programs that a read runs. On one node no page is remote: that walk takes the verifier 0.1 s."""
     wanted = {"sample_kept": tables.nodes > 1, AUDIT_PROGRAM: audits}
     return [name for name in (*ON_DEMAND, AUDIT_PROGRAM) if wanted.get(name, True)]

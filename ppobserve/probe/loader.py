@@ -1,4 +1,7 @@
-"""The child process that compiles and attaches with BCC, hands its file descriptors over, and is gone.
+"""The child process that compiles with BCC, loads and attaches, hands its file descriptors over, and is gone.
+
+BCC is the compiler, no more. How it names and loads programs differs between its versions: 0.28 renamed every program
+by trampoline. Here programs are named by hook, and ``kernel.programs`` loads them.
 
 Only this module imports ``bcc``, so LLVM's 110 MiB never enter the daemon. Run as
 ``python -m ppobserve.probe.loader SOCKET``; the request comes as JSON on standard input, the reply goes over the
@@ -7,21 +10,33 @@ socket: a JSON object with the names of the descriptors that come along, or with
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from ppobserve.kernel import bpf, perf
+from ppobserve.kernel import bpf, btf, perf, programs
+from ppobserve.probe import abi
+from ppobserve.probe.fill import MAPS, fill
 
-REST_GROUP = 1
-"""Key of the group of pools without a device (bpf/life.c); it must always be there, so it is entered first."""
+TYPES = {
+    "fentry": (programs.TYPE_TRACING, programs.ATTACH_FENTRY),
+    "fexit": (programs.TYPE_TRACING, programs.ATTACH_FEXIT),
+    "kprobe": (programs.TYPE_KPROBE, 0),
+    "kretprobe": (programs.TYPE_KPROBE, 0),
+    "raw_tracepoint": (programs.TYPE_RAW_TRACEPOINT, 0),
+}
+"""Program and attach type of each kind of hook."""
+TRAMPOLINES = frozenset({"fentry", "fexit"})
+
+Item = Mapping[str, str]
+"""One program: its ``kind``, its ``function`` in the C, the ``event`` it is for (empty: run on demand)."""
 
 
 def main() -> None:
-    """Answer one request and end without BCC's own clean-up, which would detach."""
+    """Answer one request and end without BCC's own clean-up."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     request = json.load(sys.stdin)
     try:
@@ -56,89 +71,78 @@ def _bpf_class() -> Any:
     if not hasattr(bcc, "BPF"):
         raise _Refused("wrong_bcc", f"{bcc.__file__} is not the BPF Compiler Collection")
 
-    class Programs(bcc.BPF):  # type: ignore[misc]
-        """BPF that attaches nothing by itself: the tables must be filled before the first event."""
+    class Compiled(bcc.BPF):  # type: ignore[misc]
+        """BPF that loads and attaches nothing by itself."""
 
         def _trace_autoload(self) -> None:
             pass
 
-    return Programs
+    return Compiled
 
 
 def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
     os.environ["BCC_KERNEL_SOURCE"] = request["shim"]
-    programs = _bpf_class()(text=request["text"], cflags=request["cflags"])
-    if request["tables"]:
-        _fill(programs, request["tables"])
-    links = {f"link:{item['function']}:{item['event']}": _attach(programs, item) for item in request["attach"]}
-    for name in request["on_demand"]:
-        programs.load_func(name, programs.RAW_TRACEPOINT)
+    compiled = _bpf_class()(text=request["text"], cflags=request["cflags"])
+    _prepare(compiled, request)
+    items = [*request["load"], *request["attach"]]
+    ids = _function_ids(items)
+    loaded = {_key(item): _load(compiled, item, ids) for item in items}
+    links = {_key(item): _attach(loaded[_key(item)], item) for item in request["attach"]}
     found = {
-        **{f"map:{name}": programs[name].map_fd for name in request["maps"]},
-        **{f"program:{name.decode()}": function.fd for name, function in programs.funcs.items()},
-        **links,
+        **{f"map:{name}": compiled[name].map_fd for name in request["maps"]},
+        **{f"program:{name}": fd for name, fd in loaded.items()},
+        **{f"link:{name}": fd for name, fd in links.items()},
     }
     return list(found), list(found.values())
 
 
-def _fill(programs: Any, tables: dict[str, int]) -> None:
-    """Put every entry and slot on its stack, lowest on top. Slot 0 is nobody's, the next ones are the groups' own."""
-    pools, entries = tables["pools"], tables["pools"] + tables["groups"]
-    first_slot = 1 + tables["groups"]
-    for name, first, end in (
-        ("free_pools", 0, pools),
-        ("free_groups", pools + 1, entries),
-        ("free_slots", first_slot, first_slot + tables["slots"]),
-    ):
-        stack = programs[name]
-        for index in range(end - 1, first - 1, -1):
-            stack.push(ctypes.c_uint32(index))
-    programs["entries"][ctypes.c_uint64(REST_GROUP)] = ctypes.c_uint32(pools)
-    rest = programs["pools"].Leaf(owner=REST_GROUP, nid=-1, queue=-1, cpu=-1, device_node=-1)
-    programs["pools"][ctypes.c_uint32(pools)] = rest
-    programs["slots"][ctypes.c_uint32(1)] = programs["slots"].Leaf(owner=REST_GROUP, entry=pools)
+def _prepare(compiled: Any, request: dict[str, Any]) -> None:
+    """Fill the tables before the first event; then nobody in user space needs to write to them."""
+    if request["tables"]:
+        fill({name: compiled[name].map_fd for name in MAPS}, abi.Tables(**request["tables"]))
+    for name in request["freeze"]:
+        bpf.freeze(compiled[name].map_fd)
 
 
-def _attach(programs: Any, item: dict[str, str]) -> int:
-    """Attach one function and return the descriptor that keeps it attached."""
-    kind, function, event = item["kind"], item["function"], item["event"]
+def _key(item: Item) -> str:
+    """A program's name among the descriptors. One function may be loaded for several events."""
+    return ":".join(filter(None, (item["function"], item["event"])))
+
+
+def _function_ids(items: list[Item]) -> dict[str, int]:
+    """BTF ids of the functions that trampolines are wanted for."""
+    wanted = frozenset(item["event"] for item in items if item["kind"] in TRAMPOLINES)
+    return btf.load().names(wanted, btf.FUNC) if wanted else {}
+
+
+def _load(compiled: Any, item: Item, ids: Mapping[str, int]) -> int:
+    kind, attach = TYPES[item["kind"]]
+    code = compiled.dump_func(item["function"].encode())
     try:
-        return _ATTACH[kind](programs, function, event)
-    except Exception as error:
-        raise _Refused("refused", f"cannot attach {kind} to {event}: {error}") from error
+        return programs.load(kind, code, item["function"], attach=attach, btf_id=ids.get(item["event"], 0))
+    except bpf.BpfError as error:
+        purpose = f", the {item['kind']} of {item['event']}" if item["event"] else ""
+        raise _Refused("refused", f"cannot load {item['function']}{purpose}: {_why(error)}") from error
 
 
-def _raw_tracepoint(programs: Any, function: str, event: str) -> int:
-    """Not by BCC, which has one program a tracepoint."""
-    return bpf.attach_raw_tracepoint(programs.load_func(function, programs.RAW_TRACEPOINT).fd, event)
+def _attach(program: int, item: Item) -> int:
+    """Attach a loaded program and return the descriptor that keeps it attached."""
+    kind, event = item["kind"], item["event"]
+    try:
+        if kind in TRAMPOLINES:
+            return programs.attach_tracing(program)
+        if kind == "raw_tracepoint":
+            return programs.attach_raw_tracepoint(program, event)
+        return perf.run_at(perf.open_kprobe(event, at_return=kind == "kretprobe"), program)
+    except OSError as error:
+        raise _Refused("refused", f"cannot attach {kind} to {event}: {_why(error)}") from error
 
 
-def _kprobe(programs: Any, function: str, event: str) -> int:
-    """Not by BCC, which makes no link."""
-    return perf.run_at(perf.open_kprobe(event), programs.load_func(function, programs.KPROBE).fd)
+def _why(error: OSError) -> str:
+    """The kernel's words, and the verifier's."""
+    verifier = error.because if isinstance(error, bpf.BpfError) else ""
+    return "\n  ".join(filter(None, (os.strerror(error.errno or 0), verifier)))
 
-
-def _kretprobe(programs: Any, function: str, event: str) -> int:
-    return perf.run_at(perf.open_kprobe(event, at_return=True), programs.load_func(function, programs.KPROBE).fd)
-
-
-def _fentry(programs: Any, function: str, event: str) -> int:
-    programs.attach_kfunc(fn_name=function)
-    return int(programs.kfunc_entry_fds[function.encode()])
-
-
-def _fexit(programs: Any, function: str, event: str) -> int:
-    programs.attach_kretfunc(fn_name=function)
-    return int(programs.kfunc_exit_fds[function.encode()])
-
-
-_ATTACH = {
-    "fentry": _fentry,
-    "fexit": _fexit,
-    "kprobe": _kprobe,
-    "kretprobe": _kretprobe,
-    "raw_tracepoint": _raw_tracepoint,
-}
 
 if __name__ == "__main__":
     main()

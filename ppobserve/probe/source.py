@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import ppobserve
@@ -108,7 +108,7 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         "NODES_SHIFT_IN_FLAGS": features.nodes_shift_in_flags,
         "NODES_MASK": features.nodes_mask,
     }
-    values |= {name: function for name, function in _hooked(hook)}
+    values |= {f"HOOK_{name.upper()}": 1 for name in hook}
     if "fragment" in hook and hook["fragment"] in features.allocators:
         values["FRAG_ALLOCATES"] = 1
     values |= _recycle_stats(features)
@@ -133,22 +133,6 @@ def _recycle_stats(features: Features) -> dict[str, str]:
     if RECYCLE_STATS not in features.offsets or not own:
         return {}
     return {"PER_CPU_OFFSET": f"{own}ULL", "SYSTEM_RECYCLE_STATS": f"{shared}ULL"}
-
-
-_FUNCTIONS = {
-    "refill": ("REFILL_FUNCTION",),
-    "slow": ("SLOW_FUNCTION",),
-    "alloc": ("ALLOC_FUNCTION", "SECOND_ALLOC_FUNCTION"),
-    "fragment": ("FRAG_FUNCTION",),
-    "create": ("CREATE_FUNCTION",),
-}
-
-
-def _hooked(symbols: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The functions that programs are made for, by the name they have on the kernel side."""
-    for hook, names in _FUNCTIONS.items():
-        if hook in symbols:
-            yield from zip(names, symbols[hook].split(","), strict=False)
 
 
 _CALLERS = {

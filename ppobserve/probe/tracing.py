@@ -17,7 +17,8 @@ from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.trace import KINDS, Dropped, Event, Selection, TracePlan, trace_plan
 from ppobserve.probe import abi, events, source
-from ppobserve.probe.attach import Attached, climb, in_order, load, patience
+from ppobserve.probe.attach import Attached, climb, load, patience
+from ppobserve.probe.pieces import in_order
 from ppobserve.probe.ring import PerfBuffer, RingBuffer
 
 RING_BYTES = 4 << 20
@@ -129,7 +130,8 @@ def _load(features: Features, plan: Plan, selection: Selection, ring: bool) -> A
         "shim": str(source.shim_folder()),
         "tables": {},
         "maps": MAPS,
-        "on_demand": [],
+        "freeze": [],
+        "load": [],
         "attach": in_order(plan),
     }
     return Attached(plan, tables, load(request, patience(features)))

@@ -23,7 +23,8 @@ def report(document: Mapping[str, Any]) -> str:
     lines = [textwrap.fill(fact, WIDTH, subsequent_indent=" " * 11, break_on_hyphens=False) for fact in facts]
     plan = document["plan"]
     if plan:
-        lines += [f"plan       level {plan['level']}, by {plan['rung']}"]
+        tried = ": compiled, and loaded into this kernel" if document.get("tried") else ""
+        lines += [f"plan       level {plan['level']}, by {plan['rung']}{tried}"]
         lines += [*_memory(document.get("memory")), "", *_hooks(plan["hooks"])]
         lines += _paragraphs("compared with the kernel's own", filter(None, [", ".join(plan["audited"])]))
         lines += _paragraphs("not counted here", plan["unavailable"].values())

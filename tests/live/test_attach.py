@@ -9,19 +9,18 @@ from dataclasses import replace
 
 import pytest
 
-from ppobserve.kernel import bpf, perf
+from ppobserve.kernel import bpf, perf, programs
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
 from ppobserve.probe import abi
 from ppobserve.probe import source as sources
-from ppobserve.probe.attach import attach
+from ppobserve.probe.attach import attach, trial
 from ppobserve.source.live import Live
 from tests.live.conftest import eventually
 
 SECONDS = 20  # the kernel frees a program after every CPU has passed a quiet moment
-TYPE_KPROBE = 2
-HELPER, CALLING_HELPER = "bpf_get_current_uid_gid", bpf.instruction(0x85, imm=15) + bpf.returning(0)
+HELPER, CALLING_HELPER = "bpf_get_current_uid_gid", programs.instruction(0x85, imm=15) + programs.returning(0)
 CALLS = 101
 
 
@@ -38,6 +37,13 @@ def test_every_hook_holds_and_leaves_nothing(features: Features, rung: Rung, lev
     assert eventually(lambda: not ours & bpf.program_ids(), SECONDS)
 
 
+@pytest.mark.parametrize("level", [Level.LEAN, Level.FULL])
+def test_a_trial_leaves_nothing(features: Features, rung: Rung, level: Level) -> None:
+    before = bpf.program_ids()
+    assert trial(features, level, forced=rung).rung is rung
+    assert eventually(lambda: bpf.program_ids() <= before, SECONDS)
+
+
 @pytest.mark.parametrize("cpus", [360, 1024])
 def test_the_end_of_a_pool_is_not_too_long_for_the_verifier_on_a_big_machine(features: Features, cpus: int) -> None:
     big = replace(sources.tables(features), cpus=cpus, nodes=abi.nodes_told_apart(cpus, abi.MAX_NODES))
@@ -50,9 +56,9 @@ def test_a_kprobe_that_another_kept_from_running_is_counted(features: Features, 
     """A kprobe does not run within another: the inner one is on a helper that the outer one's program calls."""
     require(not features.refusals["kprobe"], features.refusals["kprobe"], capability="kprobe")
     with ExitStack() as fds:
-        xdp = kept(fds, bpf.load_program(bpf.TYPE_XDP, bpf.returning(2), "traced"))
+        xdp = kept(fds, programs.load(programs.TYPE_XDP, programs.returning(2), "traced"))
         outer = probed(fds, "bpf_prog_test_run_xdp", CALLING_HELPER)
-        inner = probed(fds, HELPER, bpf.returning(0))
+        inner = probed(fds, HELPER, programs.returning(0))
         for _ in range(CALLS):
             bpf.test_run(xdp, data=bytes(64))
         missed = bpf.probe_misses(outer), bpf.probe_misses(inner)
@@ -62,7 +68,7 @@ def test_a_kprobe_that_another_kept_from_running_is_counted(features: Features, 
 
 def probed(fds: ExitStack, function: str, code: bytes) -> int:
     """The link of a kprobe on a function, at which a program of this code runs; its event on a kernel without links."""
-    program = kept(fds, bpf.load_program(TYPE_KPROBE, code, "probe"))
+    program = kept(fds, programs.load(programs.TYPE_KPROBE, code, "probe"))
     return kept(fds, perf.run_at(perf.open_kprobe(function), program))
 
 

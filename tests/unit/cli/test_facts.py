@@ -16,6 +16,7 @@ from ppobserve.cli.main import main
 from ppobserve.errors import LoaderError, UsageError
 from ppobserve.model.facts import Facts, to_facts
 from ppobserve.model.features import Features
+from ppobserve.model.plan import make_plan
 from tests.unit.make import KERNEL, kernel
 
 Capture = pytest.CaptureFixture[str]
@@ -89,6 +90,7 @@ def check_here(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     monkeypatch.setattr(check, "gather", lambda: KERNEL)
     monkeypatch.setattr(check, "require_bcc", lambda: None)
     monkeypatch.setattr(check, "bpf_folder", lambda: None)
+    monkeypatch.setattr(check, "trial", make_plan)
     return main(["check", *words])
 
 

@@ -19,7 +19,7 @@ from ppobserve.cli.main import COMMANDS, main
 from ppobserve.errors import LoaderError, NotObservable, UsageError
 from ppobserve.model.document import from_document
 from ppobserve.model.features import Features
-from ppobserve.model.plan import Level, Plan, Rung
+from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.probe.attach import attach
 from ppobserve.source import live
@@ -234,12 +234,42 @@ def checked(monkeypatch: pytest.MonkeyPatch, features: Features, *words: str) ->
 
 @pytest.fixture
 def bcc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything to compile with, and a kernel that takes every plan."""
     monkeypatch.setattr(check, "require_bcc", lambda: None)
+    monkeypatch.setattr(check, "trial", make_plan)
 
 
 def test_check_says_yes(bcc: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checked(monkeypatch, kernel()) == 0
     assert capsys.readouterr().out.endswith("observable: yes\n")
+
+
+def test_check_tries_what_it_claims_and_tells_what_held(
+    bcc: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def falls(features: Features, level: Level, *, forced: Rung | None = None) -> Plan:
+        return make_plan(features, level, forced=forced, failed={Rung.FENTRY: "cannot load refill_exit: why"})
+
+    monkeypatch.setattr(check, "trial", falls)
+    assert checked(monkeypatch, kernel()) == 0
+    told = capsys.readouterr().out
+    assert "by kprobe: compiled, and loaded into this kernel\n" in told
+    assert "why not better: fentry: cannot load refill_exit: why" in " ".join(told.split())
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_check_says_whether_it_tried(bcc: None, root: bool, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checked(monkeypatch, kernel(root=root), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["tried"] is root
+
+
+def test_check_says_no_where_the_compiler_fails(bcc: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crashes(*_: object, **__: object) -> Plan:
+        raise LoaderError("the BCC loader ended without an answer (exit status -11)")
+
+    monkeypatch.setattr(check, "trial", crashes)
+    assert checked(monkeypatch, kernel()) == 1
+    assert "problem: the BCC loader ended without an answer" in capsys.readouterr().out
 
 
 def test_check_without_root_tells_what_it_can(bcc: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

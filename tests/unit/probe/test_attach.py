@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ppobserve.errors import LoaderError, NotObservable
-from ppobserve.kernel import bpf
-from ppobserve.model.features import CREATE, DESTROY, REFILL, RELEASE_RETRY, SLOW, STATE_RELEASE
+from ppobserve.kernel import bpf, speed
+from ppobserve.model.features import ALLOC, CREATE, DESTROY, REFILL, RELEASE_RETRY, SLOW, STATE_RELEASE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.probe import attach, child
 from ppobserve.probe.attach import Attached
@@ -29,14 +29,14 @@ class Loader:
         self.requests: list[Mapping[str, Any]] = []
 
     def __call__(self, request: Mapping[str, Any], seconds: float) -> Answer:
-        rung = RUNG_OF[request["attach"][0]["kind"]]
+        rung = RUNG_OF[[*request["attach"], *request["load"]][0]["kind"]]
         self.asked.append((rung, seconds))
         self.requests.append(request)
         if rung in self.refused:
             return {"error": self.refused[rung], "kind": self.kind, "log": self.log}, []
         names = [f"map:{name}" for name in request["maps"]]
-        names += [f"program:{name}" for name in request["on_demand"]]
-        names += [f"program:{function}" for function in {item["function"] for item in request["attach"]}]
+        names += [f"program:{item['function']}" for item in request["load"]]
+        names += [f"program:{item['function']}:{item['event']}" for item in request["attach"]]
         names += [f"link:{item['function']}:{item['event']}" for item in request["attach"]]
         return {"fds": names, "log": ""}, [os.eventfd(0) for _ in names]
 
@@ -46,6 +46,7 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loader]:
     def install(refused: Mapping[Rung, str] | None = None, **how: str) -> Loader:
         fake = Loader(refused or {}, **how)
         monkeypatch.setattr(child, "ask", fake)
+        monkeypatch.setattr(speed, "slowness", lambda: 1.0)
         return fake
 
     return install
@@ -67,14 +68,25 @@ def test_on_one_node_nothing_is_loaded_to_look_for_remote_pages(
     fake = loader()
     attach.attach(kernel(nodes=nodes), Level.STANDARD).close()
     (request,) = fake.requests
-    assert ("sample_kept" in request["on_demand"]) == walked
-    assert "sample_pool" in request["on_demand"]
+    loaded = [item["function"] for item in request["load"]]
+    assert ("sample_kept" in loaded) == walked
+    assert "sample_pool" in loaded
 
 
 def test_an_emulated_cpu_has_two_minutes(loader: Callable[..., Loader]) -> None:
     fake = loader()
     attach.attach(kernel(emulated=True), Level.LEAN).close()
     assert fake.asked == [(Rung.FENTRY, 120)]
+
+
+@pytest.mark.parametrize(("slowness", "seconds"), [(1.0, 30), (7.0, 210), (97.0, 600)])
+def test_a_busy_machine_has_more_time(
+    loader: Callable[..., Loader], monkeypatch: pytest.MonkeyPatch, slowness: float, seconds: float
+) -> None:
+    fake = loader()
+    monkeypatch.setattr(speed, "slowness", lambda: slowness)
+    attach.attach(KERNEL, Level.LEAN).close()
+    assert fake.asked == [(Rung.FENTRY, seconds)]
 
 
 def test_a_rung_that_does_not_hold_falls_to_the_next_and_says_so(loader: Callable[..., Loader]) -> None:
@@ -121,6 +133,33 @@ def test_who_is_not_root_is_told_before_anything_is_compiled(loader: Callable[..
     assert (fake.asked, caught.value.fix) == ([], "run it with sudo")
 
 
+def test_a_trial_loads_one_program_of_the_rung_and_attaches_nothing(loader: Callable[..., Loader]) -> None:
+    fake = loader({Rung.FENTRY: "cannot load refill_exit"})
+    tried = attach.trial(KERNEL, Level.STANDARD)
+    assert tried.rung is Rung.KPROBE
+    assert "cannot load refill_exit" in tried.hooks[0].because[0]
+    assert [[item["function"] for item in request["load"]] for request in fake.requests] == [["refill_exit"]] * 2
+    assert [request["attach"] + request["maps"] for request in fake.requests] == [[], []]
+
+
+def test_every_program_has_the_name_of_its_hook_whatever_a_compiler_calls_it(loader: Callable[..., Loader]) -> None:
+    fake = loader()
+    for rung in (Rung.FENTRY, Rung.KPROBE):
+        attach.attach(KERNEL, Level.FULL, forced=rung).close()
+    by_trampoline, by_kprobe = ({item["function"] for item in request["attach"]} for request in fake.requests)
+    assert by_trampoline | {"slow_entry"} == by_kprobe
+
+
+def test_a_function_that_is_hooked_at_two_events_has_a_program_for_each(loader: Callable[..., Loader]) -> None:
+    loader()
+    allocators = frozenset({ALLOC[0], ALLOC[2]})
+    both = kernel(allocators=allocators, functions={**KERNEL.functions, **dict.fromkeys(allocators, 2)})
+    with attach.attach(both, Level.FULL, forced=Rung.FENTRY) as attached:
+        programs = attached.programs()["alloc_entry"]
+        assert programs == {attached.fds[f"program:alloc_entry:{name}"] for name in allocators}
+        assert len(programs) == 2
+
+
 EXITS = {"fexit", "kretprobe"}
 
 
@@ -159,7 +198,7 @@ def test_at_level_lean_a_trampoline_on_the_refills_exit_is_enough(loader: Callab
 
 TEARDOWN = {Rung.FENTRY: {"fentry"}, Rung.KPROBE: {"kprobe"}, Rung.TRACEPOINT: set[str]()}
 FUNCTIONS_OF_TEARDOWN = {
-    Rung.FENTRY: {"kfunc__page_pool_destroy", "kfunc__page_pool_release_retry"},
+    Rung.FENTRY: {"destroy_entry", "release_retry_entry"},
     Rung.KPROBE: {"destroy_entry", "release_retry_entry"},
     Rung.TRACEPOINT: set[str](),
 }
@@ -177,8 +216,8 @@ def test_the_end_of_a_pool_is_hooked_where_it_begins_and_where_it_is_tried_again
     assert {item["function"] for item in items} == FUNCTIONS_OF_TEARDOWN[rung]
     assert [item["event"] for item in items] == ([DESTROY, RELEASE_RETRY] if items else [])
     for item in items:
-        name = item["function"].removeprefix("kfunc__")
-        assert f"int {name}(struct" in asked["text"] or f"KFUNC_PROBE({name}, " in asked["text"]
+        context = "trampoline" if rung is Rung.FENTRY else "struct pt_regs"
+        assert f"int {item['function']}({context} *ctx)" in asked["text"]
 
 
 def test_a_hook_counts_as_lost_when_one_of_its_programs_is(loader: Callable[..., Loader]) -> None:

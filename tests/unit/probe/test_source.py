@@ -12,7 +12,7 @@ from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.trace import Kind, Selection, trace_plan
 from ppobserve.probe import source
-from ppobserve.probe.attach import in_order
+from ppobserve.probe.pieces import in_order
 from tests.unit.make import KERNEL, kernel, plan
 
 BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h"]
@@ -49,8 +49,9 @@ FILES = {
     ],
 }  # fmt: skip
 
-FUNCTION = re.compile(r"^(?:static )?((?:struct )?\w+ \*?)(\w+)\(([^)]*)\)$", re.MULTILINE)
-BCC = re.compile(r"BPF_|PT_REGS_|KFUNC_PROBE|KRETFUNC_PROBE")
+FUNCTION = re.compile(r"^static ((?:struct )?\w+ \*?)(\w+)\(([^)]*)\)$", re.MULTILINE)
+"""One that others call. A program is called by the kernel alone, with a context of its kind."""
+BCC = re.compile(r"BPF_|PT_REGS_")
 """Names that BCC brings along."""
 
 
@@ -129,8 +130,8 @@ def test_a_trace_of_mismatches_alone_leaves_beginning_and_end_of_pools_out(rung:
     alone = source.trace_files(traced(rung, Kind.MISMATCH))
     assert not [name for name in alone if name.startswith(("create", "teardown"))]
     defined = source.defines(KERNEL, traced(rung, Kind.MISMATCH), source.tables(KERNEL))
-    assert "REFILL_FUNCTION" in defined
-    assert not {"SLOW_FUNCTION", "CREATE_FUNCTION"} & set(defined)
+    assert "HOOK_REFILL" in defined
+    assert not {"HOOK_SLOW", "HOOK_CREATE"} & set(defined)
 
 
 def test_a_function_that_counting_and_tracing_each_define_is_called_alike() -> None:
@@ -146,10 +147,7 @@ def test_a_function_that_counting_and_tracing_each_define_is_called_alike() -> N
 def test_everything_that_a_trace_attaches_is_in_its_c(rung: Rung) -> None:
     c = trace_text(rung, *Kind)
     for item in in_order(traced(rung, *Kind)):
-        function = item["function"]
-        if function.startswith(("kfunc__", "kretfunc__")):
-            continue  # made by BCC's macros from the hooked function's name
-        assert f"int {function}(" in c, function
+        assert f"int {item['function']}(" in c, item
 
 
 def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:
@@ -199,8 +197,9 @@ def test_values_of_the_defines() -> None:
     defined = source.defines(KERNEL, plan(), source.tables(KERNEL))
     assert defined["PP_NID"] == KERNEL.offsets["PP_NID"]
     assert (defined["CPUS"], defined["NODES"]) == (4, 2)
+    hooks = {f"HOOK_{hook.name.upper()}" for hook in plan().hooks}
+    assert {name for name in defined if name.startswith("HOOK_")} == hooks
     assert (defined["NODES_SHIFT_IN_FLAGS"], defined["NODES_MASK"]) == (54, 1023)
-    assert defined["REFILL_FUNCTION"] == REFILL
     assert (defined["CACHE_PAGES"], defined["RING_STRETCH"]) == (128, 512)
 
 

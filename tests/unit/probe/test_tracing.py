@@ -62,7 +62,7 @@ def test_what_is_asked_for_reaches_the_kernel(asked: list[Request]) -> None:
 def test_only_what_an_event_needs_is_attached(asked: list[Request], rung: Rung) -> None:
     request = request_for(asked, Selection(frozenset({Kind.DESTROY})), rung)
     assert [(item["kind"], item["function"]) for item in request["attach"]] == [("raw_tracepoint", "pool_released")]
-    assert (set(request["maps"]), request["on_demand"], request["tables"]) == (set(MAPS), [], {})
+    assert (set(request["maps"]), request["load"], request["tables"]) == (set(MAPS), [], {})
 
 
 def test_a_rung_that_does_not_hold_falls_to_the_next(asked: list[Request]) -> None:
