@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ppobserve.kernel.bpf import PROG_LOAD, TYPE_XDP, bpf, instruction, returning
+from ppobserve.kernel.programs import TYPE_XDP, instruction, load, returning
 from ppobserve.lab.frames import XDP_DROP
 
 NUMBERS, GET_PRANDOM_U32 = 2000, 7  # include/uapi/linux/bpf.h
@@ -16,12 +14,8 @@ NUMBERS, GET_PRANDOM_U32 = 2000, 7  # include/uapi/linux/bpf.h
 
 @contextmanager
 def dawdling() -> Iterator[int]:
-    """Loaded without the verifier's log, which would be longer than the buffer that everyone else takes."""
-    code = ctypes.create_string_buffer(asking_for_numbers())
-    licence = ctypes.create_string_buffer(b"GPL")
-    instructions = len(code) // 8
-    attr = struct.pack("<IIQQ", TYPE_XDP, instructions, ctypes.addressof(code), ctypes.addressof(licence))
-    program = bpf(PROG_LOAD, attr, "cannot load a program that dawdles")
+    """The loaded program; the verifier walks its loop NUMBERS times."""
+    program = load(TYPE_XDP, asking_for_numbers(), "dawdle")
     try:
         yield program
     finally:
