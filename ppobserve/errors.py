@@ -14,6 +14,7 @@ PpobserveError
     │   └── NobodyThere   nothing listens on that address
     ├── PrometheusError   Prometheus could not be asked, refused a query, or knows nothing of us
     ├── ListenError       the daemon's address could not be taken
+    ├── OutputError       standard output is closed, full or broken
     └── LabError          traffic could not be made
 """
 
@@ -81,6 +82,10 @@ class PrometheusError(HostError):
 
 class ListenError(HostError):
     """The address to serve on is taken or not ours."""
+
+
+class OutputError(HostError):
+    """Standard output is closed, on a full disk, or broken."""
 
 
 class LabError(HostError):

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from ppobserve.cli.streams import encoded
 from ppobserve.errors import UsageError
 
 
@@ -26,10 +27,11 @@ def write_text(path: Path, text: str) -> None:
         raise UsageError(f"cannot write {path}: it is not a file")
     half = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with half.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with half.open("xb") as file:
+            file.write(encoded(text))
         half.replace(target)
     except OSError as refused:
+        raise UsageError(f"cannot write {path}: {refused.strerror}") from None
+    finally:  # Ctrl-C, too, leaves nothing behind
         with suppress(OSError):
             half.unlink()
-        raise UsageError(f"cannot write {path}: {refused.strerror}") from None

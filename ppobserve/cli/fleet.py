@@ -66,7 +66,8 @@ def _window(text: str) -> str:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name) or not value.strip().isprintable():
+    sendable = value.strip().isprintable() and max(value, default="") <= "\xff"  # Latin-1, as HTTP has headers
+    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name) or not sendable:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME: VALUE")
     return name, value.strip()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Container, Sequence
 from importlib import import_module
 
 from ppobserve import __version__
+from ppobserve.cli import streams
 from ppobserve.errors import PpobserveError
 
 COMMANDS = {
@@ -46,17 +46,16 @@ def parser(known: Container[str] = COMMANDS) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 this host refuses, 2 the command line or configuration is wrong."""
+    streams.prepare()
     words = sys.argv[1:] if argv is None else argv
-    args = parser(words[:1]).parse_args(words)
     try:
-        status = int(args.run(args))
-        sys.stdout.flush()  # here, where a reader that has gone is no error
-        return status
+        with streams.flushed():
+            args = parser(words[:1]).parse_args(words)
+            return int(args.run(args))
     except PpobserveError as error:
         print(f"ppobserve: {error}", file=sys.stderr)
         return error.exit_status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
+    except streams.ReaderGone:  # `| head` has seen enough
         return 0
     except KeyboardInterrupt:
         return 130

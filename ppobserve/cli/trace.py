@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import threading
 import time
@@ -182,7 +183,7 @@ def _kinds(listed: str) -> frozenset[Kind]:
 
 def _netdevs(listed: str) -> frozenset[str]:
     for name in listed.split(","):
-        if not 0 < len(name.encode()) <= NAME_BYTES:
+        if not 0 < len(os.fsencode(name)) <= NAME_BYTES:
             raise argparse.ArgumentTypeError(f"{name!r} is no name of a device: those have 1 to {NAME_BYTES} bytes")
     return frozenset("" if name == NO_NETDEV else name for name in listed.split(","))
 

@@ -101,6 +101,6 @@ def check_listen(value: Any, what: str) -> str:
     """An address and port such as ``127.0.0.1:10817``, ``[::]:10817`` or ``:10817`` (all); ConfigError else."""
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     bare = host.startswith("[") == host.endswith("]") and (":" not in host or host.startswith("["))
-    if not colon or not port.isdecimal() or int(port) > 65535 or not bare:
+    if not colon or not port.isdecimal() or int(port) > 65535 or not bare or not host.isprintable():
         raise ConfigError(f"{what}: {value!r} is not ADDRESS:PORT", fix="127.0.0.1:10817")
     return value  # type: ignore[no-any-return]  # a str, as the check above found

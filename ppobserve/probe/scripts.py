@@ -12,4 +12,4 @@ SUFFIX = ".bt"
 def templates(folder: Path | None = None) -> dict[str, str]:
     """Every script's text, by its name."""
     folder = folder or bpf_folder() / "bpftrace"
-    return {path.stem: path.read_text() for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob(f"*{SUFFIX}"))}

@@ -156,7 +156,7 @@ def _frames(selection: Selection) -> int:
 def _let_in(attached: Attached, selection: Selection) -> None:
     """Tell the filters what is wanted: until then nothing passes them."""
     for netdev in selection.netdevs:
-        bpf.update(attached.map("netdevs"), netdev.encode().ljust(abi.NAME_BYTES, b"\0"), b"\1")
+        bpf.update(attached.map("netdevs"), os.fsencode(netdev).ljust(abi.NAME_BYTES, b"\0"), b"\1")
     for node in selection.nodes:
         bpf.update(attached.map("nodes"), _u32(node), b"\1")
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from ppobserve.kernel import memory
+from ppobserve.kernel import host, memory
 from ppobserve.kernel.features import gather
 from ppobserve.kernel.netdev import ListedPool, PoolLister
 from ppobserve.model.plan import Level, Plan, Rung
@@ -25,7 +25,7 @@ class Live:
         self._attached, self._reader = attached, Reader(attached)
         self._lister, self._ungrouped = PoolLister(), Ungrouped(attached.tables.groups)
         self._lock = threading.Lock()
-        self._host, self._kernel = platform.node(), platform.release()
+        self._host, self._kernel = host.name(), platform.release()
 
     @classmethod
     def start(cls, level: Level, rung: Rung | None = None) -> Live:

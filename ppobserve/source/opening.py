@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ppobserve.errors import HostError, NobodyThere, UsageError
+from ppobserve.kernel import host
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.base import Source
 
@@ -97,7 +98,7 @@ def local_daemon(say: Callable[[str], None] = lambda _: None) -> tuple[str, Sour
         except HostError as error:
             strange.append(error.what)
             continue
-        if (snapshot.host, snapshot.kernel) == (platform.node(), platform.release()):
+        if (snapshot.host, snapshot.kernel) == (host.name(), platform.release()):
             return url, Remote(url)
         strange.append(f"{url} is the daemon of another host, {snapshot.host}")
     for why in strange:

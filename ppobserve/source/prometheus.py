@@ -61,7 +61,8 @@ class Prometheus:
         return [sample for sample in found if math.isfinite(sample.value)]
 
     def _answer(self, query: str) -> dict[str, Any]:
-        body = urlencode({"query": query, "timeout": f"{self.seconds:g}"}).encode()
+        asked = {"query": query, "timeout": f"{self.seconds:g}"}
+        body = urlencode(asked, errors="surrogateescape").encode()  # bytes of --job that are not UTF-8, as they were
         request = Request(f"{self.url}/api/v1/query", body, dict(self.headers))
         try:
             with urlopen(request, timeout=self.seconds + 1) as answer:  # a second more than it may take itself
@@ -71,6 +72,8 @@ class Prometheus:
                 return self._told(error)
         except URLError as error:
             raise self._unreached(error.reason) from None
+        except UnicodeError:  # of the codec idna, or of the request's line
+            raise self._error("this is not a valid host name and path") from None
         except (OSError, HTTPException, ValueError) as error:
             raise self._unreached(error) from None
 

@@ -75,6 +75,8 @@ class Remote:
                 raise self._refused(error) from None
         except URLError as error:
             raise self._unreached(error.reason) from None
+        except UnicodeError:  # of the codec idna: an empty label, one of 64 characters, bytes that are no text
+            raise self._error("this is not a valid host name") from None
         except (OSError, HTTPException, _NotOurs) as error:
             raise self._unreached(error) from None
 
