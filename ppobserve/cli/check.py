@@ -15,6 +15,7 @@ from ppobserve.model.audit import audited
 from ppobserve.model.document import plan_document
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Plan, make_plan
+from ppobserve.model.privileges import VISITING, grant, limits
 from ppobserve.probe.abi import Tables
 from ppobserve.probe.attach import trial
 from ppobserve.probe.maps import memory_of
@@ -94,7 +95,8 @@ def _plan(
 
 
 def _problem(error: HostError) -> Problem:
-    return {"what": " ".join(filter(None, [error.what, error.because])), "fix": error.fix}
+    because = "; ".join(line.strip() for line in error.because.splitlines())
+    return {"what": ": ".join(filter(None, [error.what, because])), "fix": error.fix}
 
 
 def _document(features: Features, plan: dict[str, Any] | None, problems: list[Problem]) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def _document(features: Features, plan: dict[str, Any] | None, problems: list[Pr
         "plan": plan,
         "tried": False,
         "memory": None,
-        "problems": [*problems],
+        "problems": [*problems, *({"what": each, "fix": grant(features, *VISITING)} for each in limits(features))],
     }
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ppobserve.errors import HostError
 
-STATUS = Path("/proc/thread-self/status")
+USER_NAMESPACE = Path("/proc/self/ns/user")
 BITS = {"SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
 """include/uapi/linux/capability.h; those that we ever want."""
 
 _VERSION_3 = 0x20080522
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAPBSET_READ, _PR_SET_NO_NEW_PRIVS = 23, 38
+_INITIAL_USER_NAMESPACE = 0xEFFFFFFD
+"""Its inode number, on every kernel (PROC_USER_INIT_INO)."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -26,12 +28,27 @@ class _Sets(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def effective(status: Path = STATUS) -> int:
-    """The thread's effective set, a bit each. HostError when its status does not tell."""
-    for line in status.read_text().splitlines():
-        if line.startswith("CapEff:"):
-            return int(line.split()[1], 16)
-    raise HostError(f"cannot tell which capabilities we have: {status} has no line CapEff")
+def effective() -> int:
+    """The thread's effective set, a bit each; by capget(2), since /proc may not be mounted. HostError when refused."""
+    sets = (_Sets * 2)()
+    if _libc.capget(ctypes.byref(_Header(_VERSION_3, 0)), sets):
+        raise HostError(f"cannot tell which capabilities this process has: {os.strerror(ctypes.get_errno())}")
+    return int(sets[0].effective | sets[1].effective << 32)
+
+
+def held(names: Iterable[str]) -> dict[str, bool]:
+    """Those of *names* that this kernel has: True if the thread has it, too."""
+    mine = effective()
+    known = (name for name in names if _libc.prctl(_PR_CAPBSET_READ, BITS[name], 0, 0, 0) >= 0)
+    return {name: bool(mine >> BITS[name] & 1) for name in known}
+
+
+def in_user_namespace(path: Path = USER_NAMESPACE) -> bool:
+    """True if this process is in another user namespace than the initial one; False if that is unknown."""
+    try:
+        return path.stat().st_ino != _INITIAL_USER_NAMESPACE
+    except OSError:
+        return False
 
 
 def keep(names: Iterable[str]) -> None:

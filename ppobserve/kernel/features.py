@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel import bpf, btf, kallsyms, numa, perf, programs, text
+from ppobserve.kernel import bpf, btf, capabilities, kallsyms, numa, perf, programs, text
 from ppobserve.model.features import ALLOC, FRAG, FUNCTIONS, OFFSETS, SLOW, TRACEPOINTS, VARIABLES, Features
+from ppobserve.model.privileges import USED
 
 CPUINFO = Path("/proc/cpuinfo")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
@@ -28,6 +30,7 @@ class Paths:
     nodes: Path = numa.NODES
     cpuinfo: Path = CPUINFO
     lockdown: Path = LOCKDOWN
+    user_namespace: Path = capabilities.USER_NAMESPACE
 
 
 def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
@@ -35,7 +38,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
     paths = paths or Paths()
     root = os.geteuid() == 0
     types = _types(paths.btf)
-    symbols, variables = kallsyms.look_up(FUNCTIONS, VARIABLES, paths.kallsyms)
+    symbols, held = _symbols(paths.kallsyms), capabilities.held(USED)
     return Features(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -43,27 +46,53 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         lockdown=lockdown(paths.lockdown),
         cpus=numa.possible_cpus(paths.cpus),
         nodes=numa.possible_nodes(paths.nodes),
-        emulated="QEMU TCG" in paths.cpuinfo.read_text(),
+        emulated="QEMU TCG" in _text(paths.cpuinfo),
+        capabilities=held,
+        user_namespace=capabilities.in_user_namespace(paths.user_namespace),
         no_btf=types.unreadable,
+        no_btf_fix=types.fix,
+        no_symbols=symbols.unreadable,
         offsets=types.offsets,
         cache_pages=types.cache_pages,
         nodes_shift=types.nodes_shift,
         functions=types.functions,
-        symbols=symbols,
-        variables=variables,
-        allocators=_allocators(symbols) if attempt and root else frozenset(),
+        symbols=symbols.functions,
+        variables=symbols.variables,
+        allocators=_allocators(symbols.functions) if attempt and root else frozenset(),
         tracepoints=types.tracepoints,
-        refusals=_refusals(types.ids) if attempt and root else {},
+        refusals=_refusals(types.ids, held) if attempt and root else {},
     )
 
 
 def lockdown(path: Path = LOCKDOWN) -> str:
     """The bracketed word of ``none [integrity] confidentiality``; empty where the kernel doesn't tell."""
+    text = _text(path)
+    return text[text.find("[") + 1 : text.find("]")] if "[" in text else ""
+
+
+def _text(path: Path) -> str:
+    """The text of a file; empty if it is missing, as in /proc mounted with subset=pid, or can't be read."""
     try:
-        text = path.read_text()
+        return path.read_text()
     except OSError:
         return ""
-    return text[text.find("[") + 1 : text.find("]")] if "[" in text else ""
+
+
+@dataclass(frozen=True)
+class _Symbols:
+    """What kallsyms says."""
+
+    unreadable: str = ""
+    """Why it says nothing; empty when it does."""
+    functions: kallsyms.Ranges = field(default_factory=dict)
+    variables: Mapping[str, int] = field(default_factory=dict)
+
+
+def _symbols(path: Path) -> _Symbols:
+    try:
+        return _Symbols("", *kallsyms.look_up(FUNCTIONS, VARIABLES, path))
+    except KernelFactError as error:
+        return _Symbols(f"{error.what} ({error.because})")
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,8 @@ class _Types:
 
     unreadable: str = ""
     """Why it says nothing; empty when it does."""
+    fix: str = ""
+    """What would help then."""
     offsets: Mapping[str, int] = field(default_factory=dict)
     cache_pages: int = 0
     nodes_shift: int = 0
@@ -97,7 +128,7 @@ def _types(path: Path) -> _Types:
             tracepoints=frozenset(_tracepoints(types)),
         )
     except KernelFactError as error:
-        return _Types(unreadable=error.what)
+        return _Types(": ".join(filter(None, [error.what, error.because])), error.fix)
 
 
 def _offsets(types: btf.Btf, paths: Mapping[str, str]) -> dict[str, int]:
@@ -141,10 +172,10 @@ def _allocators(symbols: Mapping[str, tuple[int, int]]) -> frozenset[str]:
         return frozenset()
 
 
-def _refusals(functions: Mapping[str, int]) -> dict[str, str]:
+def _refusals(functions: Mapping[str, int], held: Mapping[str, bool]) -> dict[str, str]:
     """Each rung tried for real on the slow path, which every kernel has: what it said, empty where it let us in."""
     slow = next((name for name in SLOW if name in functions), SLOW[0])
-    return {"fentry": _try_fentry(slow, functions.get(slow, 0)), "kprobe": _try_kprobe(slow)}
+    return {"fentry": _try_fentry(slow, functions.get(slow, 0)), "kprobe": _try_kprobe(slow, held)}
 
 
 def _try_fentry(function: str, btf_id: int) -> str:
@@ -166,11 +197,13 @@ def _try_fentry(function: str, btf_id: int) -> str:
     return ""
 
 
-def _try_kprobe(function: str) -> str:
-    if not perf.KPROBE_PMU.exists():
+def _try_kprobe(function: str, held: Mapping[str, bool]) -> str:
+    if not os.path.exists(perf.KPROBE_PMU):
         return "the kernel has no kprobes (CONFIG_KPROBES is off)"
     try:
         os.close(perf.open_kprobe(function))
     except OSError as error:
-        return f"cannot open a kprobe on {function}: {error.strerror}"
+        why = f"cannot open a kprobe on {function}: {error.strerror}"
+        denied = error.errno in (errno.EACCES, errno.EPERM) and not held.get("SYS_ADMIN", True)
+        return f"{why} (kernel.perf_event_paranoid 3 asks for CAP_SYS_ADMIN)" if denied else why
     return ""

@@ -18,7 +18,7 @@ def look_up(functions: frozenset[str], listed: frozenset[str], path: Path = KALL
     """Start and end of each of *functions* that is kernel text, and where each of *listed* is, function or variable.
 
     Compiler clones (``.cold``) are no functions. Addresses are 0 when the kernel hides them (kptr_restrict, or no
-    CAP_SYSLOG); a kernel without CONFIG_KALLSYMS lists nothing. KernelFactError when the file can't be read.
+    CAP_SYSLOG). KernelFactError when the file is missing or can't be read.
 
     One reading, for which the kernel takes 40 ms, searched as one string: a table of all its 120,000 symbols would take
     ten times as long.
@@ -31,12 +31,11 @@ def _text(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        return b""
+        because = "a kernel without CONFIG_KALLSYMS, or /proc mounted with subset=pid"
+        raise KernelFactError(f"{path} does not exist", because=because) from None
     except OSError as error:
-        raise KernelFactError(
-            f"cannot read {path}: {error.strerror}",
-            fix="a service without ProtectKernelTunables=, which hides that file; a container that may read it",
-        ) from None
+        because = "a service with ProtectKernelTunables=, or a container, hides that file"
+        raise KernelFactError(f"cannot read {path}: {error.strerror}", because=because) from None
 
 
 class Symbols:
@@ -60,7 +59,10 @@ class Symbols:
         return f"{function}+{address - self._starts[at]:#x}{f' {module}' if module else ''}"
 
     def _read(self) -> None:
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        try:
+            lines = self._path.read_text().splitlines()
+        except OSError:
+            lines = []
         code = (line.split(" ", 2) for line in lines if line[line.find(" ") + 1] in "tTwW")
         found = sorted((int(start, 16), name) for start, _, name in code) or [(0, "")]
         self._starts, self._names = [start for start, _ in found], [name for _, name in found]

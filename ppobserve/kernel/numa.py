@@ -36,11 +36,16 @@ def online_cpus(path: Path = CPUS) -> list[int]:
 
 
 def possible_nodes(path: Path = NODES) -> int:
-    """How many node numbers there can be; 1 on a kernel without CONFIG_NUMA, which has no such folder."""
+    """How many node numbers there can be; 1 on a kernel without CONFIG_NUMA, which has no such folder.
+
+    KernelFactError when it can't be read.
+    """
     try:
         return parse_list((path / "possible").read_text())[-1] + 1
     except FileNotFoundError:
         return 1
+    except OSError as error:
+        raise KernelFactError(f"cannot read {path / 'possible'}: {error.strerror}", fix="mount /sys") from None
 
 
 def nodes_of_cpus(path: Path = NODES) -> dict[int, int]:

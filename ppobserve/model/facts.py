@@ -37,13 +37,14 @@ def from_facts(document: Any, source: str) -> Facts:
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
         found = f"schema {document.get('schema')!r}" if isinstance(document, Mapping) else type(document).__name__
         raise UsageError(f"{source} holds no facts of schema {SCHEMA}", because=f"found {found}")
-    missing = [name for name in ("note", *_FIELDS) if name not in document]
+    missing = [name for name in ("note", *_FIELDS) if name not in document and name not in _LATER]
     if missing:
         raise UsageError(f"{source} lacks {', '.join(missing)}", fix="save the facts again, by this ppobserve")
-    wrong = [name for name, (fits, _) in _FIELDS.items() if not fits(document[name])]
+    known = {name: kind for name, kind in _FIELDS.items() if name in document}
+    wrong = [name for name, (fits, _) in known.items() if not fits(document[name])]
     if wrong or not isinstance(document["note"], str):
         raise UsageError(f"{source}: {', '.join(wrong) or 'note'}: not what facts are made of")
-    return Facts(Features(**{name: take(document[name]) for name, (_, take) in _FIELDS.items()}), document["note"])
+    return Facts(Features(**{name: take(document[name]) for name, (_, take) in known.items()}), document["note"])
 
 
 Fits: TypeAlias = Callable[[Any], bool]
@@ -78,9 +79,12 @@ _KINDS: Mapping[str, tuple[Fits, Take]] = {
     "frozenset[str]": (_list_of(_is(str)), frozenset),
     "Mapping[str, int]": (_names_with(_is(int)), dict),
     "Mapping[str, str]": (_names_with(_is(str)), dict),
+    "Mapping[str, bool]": (_names_with(_is(bool)), dict),
     "Mapping[str, tuple[int, int]]": (
         _names_with(_is_range),
         lambda value: {name: tuple(ends) for name, ends in value.items()},
     ),
 }
+_LATER = frozenset({"capabilities", "user_namespace", "no_btf_fix", "no_symbols"})
+"""Facts that older files lack. They keep their default: unknown."""
 _FIELDS = {field.name: _KINDS[str(field.type)] for field in fields(Features)}

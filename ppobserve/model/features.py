@@ -136,8 +136,17 @@ class Features:
     """Possible NUMA nodes: the highest number plus one."""
     emulated: bool = False
     """The CPU is emulated, as in a guest without KVM: everything takes longer, compiling most of all."""
+    capabilities: Mapping[str, bool] = field(default_factory=dict)
+    """Capabilities that ppobserve uses and this kernel knows, by name without CAP_: True if this process has it. Empty
+    if unknown."""
+    user_namespace: bool = False
+    """True if this process is in another user namespace than the initial one."""
     no_btf: str = ""
     """Why the kernel's type information can't be read; empty when it can."""
+    no_btf_fix: str = ""
+    """What would make it readable; empty if nothing is known to."""
+    no_symbols: str = ""
+    """Why /proc/kallsyms can't be read; empty when it can."""
     offsets: Mapping[str, int] = field(default_factory=dict)
     """Bytes from the start of the struct, by the names of ``OFFSETS``; what the kernel lacks is not there."""
     cache_pages: int = 0

@@ -21,6 +21,7 @@ from ppobserve.model.features import (
     UPDATE_NID,
     Features,
 )
+from ppobserve.model.privileges import better_rung, lacking, require_privileges, spelled
 
 
 class Level(str, Enum):
@@ -97,6 +98,7 @@ def make_plan(
     NotObservable when nothing is left.
     """
     require_observable(features)
+    require_privileges(features)
     reasons: list[str] = []
     for rung in LADDER:
         refusal = (failed or {}).get(rung) or _refusal(features, rung, level)
@@ -104,18 +106,19 @@ def make_plan(
             reasons.append(f"{rung.value}: {refusal}")
         elif forced in (None, rung):
             if refusal:
-                raise NotObservable(f"cannot use the {rung.value} rung: {refusal}")
+                raise NotObservable(f"cannot use the {rung.value} rung: {refusal}", fix=better_rung(features))
             return _plan(features, level, rung, tuple(reasons))
     raise NotObservable(
-        "every way to hook page_pool was refused by this kernel",
+        "every way to hook page_pool was refused",
         because="\n  ".join([*reasons, f"lockdown: {features.lockdown or 'not known'}"]),
+        fix=better_rung(features),
     )
 
 
 def require_observable(features: Features) -> None:
     """NotObservable for a kernel that has nothing to hook, or doesn't say where."""
     if features.no_btf:
-        raise NotObservable(features.no_btf, fix="a kernel with CONFIG_DEBUG_INFO_BTF=y")
+        raise NotObservable(features.no_btf, fix=features.no_btf_fix)
     if "PP_ALLOC_COUNT" not in features.offsets and STATE_RELEASE not in features.tracepoints:
         raise NotObservable(
             "this kernel has no page_pool", because="its type information knows no struct page_pool (CONFIG_PAGE_POOL)"
@@ -162,15 +165,18 @@ def _known(features: Features, rung: Rung) -> Container[str]:
 def _missing(features: Features, rung: Rung, *functions: str) -> str:
     """Which of *functions* this rung does not find, and where it looked; empty when all are there."""
     where, known = "BTF" if rung is Rung.FENTRY else "kallsyms", _known(features, rung)
-    return next((f"{where} has no {function}" for function in functions if function not in known), "")
+    missing = next((f"{where} has no {function}" for function in functions if function not in known), "")
+    return features.no_symbols or missing if missing and rung is not Rung.FENTRY else missing
 
 
 def _stack_refusal(features: Features) -> str:
     """The tracepoint rung looks for the refill among a return's callers, by address."""
     if REFILL not in features.symbols:
-        return f"kallsyms has no {REFILL} to look for in stacks"
+        return features.no_symbols or f"kallsyms has no {REFILL} to look for in stacks"
     if features.root and not features.symbols[REFILL][0]:
-        return "addresses in /proc/kallsyms are hidden (kernel.kptr_restrict)"
+        missing = lacking(features, "SYSLOG")
+        why = f": this process lacks {spelled(missing)}" if missing else " (kernel.kptr_restrict)"
+        return f"addresses in /proc/kallsyms are hidden{why}"
     return ""
 
 

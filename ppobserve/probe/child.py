@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,10 +33,41 @@ def ask(
     A reply that is itself an error is given back with what the child wrote to its standard error, the verifier's words
     among it, as ``log``.
     """
-    ours, theirs = socket.socketpair()
-    with ours, tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as written:
+    with _memory_file("request") as asked, _memory_file("log") as written:
         asked.write(json.dumps(request).encode())  # a file: a pipe would wait for a child that does not read
         asked.seek(0)
+        text, fds, status = _run(command, asked, written, seconds)
+        log = _tail(written)
+    if not text:
+        raise LoaderError(f"the BCC loader ended without an answer (exit status {status})", because=log)
+    return {"log": log, **_parsed(text, fds, log)}, fds
+
+
+_NOEXEC_SEAL = 0x8
+
+
+def _memory_file(name: str) -> IO[bytes]:
+    """A file in memory: /tmp may be read-only, full, or missing. LoaderError when the kernel refuses.
+
+    Sealed against execution, which ``vm.memfd_noexec`` may demand, since kernel commit 105ff5339f49 ("mm/memfd: add
+    MFD_NOEXEC_SEAL and MFD_EXEC", 6.3).
+    """
+    try:
+        try:
+            fd = os.memfd_create(name, os.MFD_CLOEXEC | _NOEXEC_SEAL)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            fd = os.memfd_create(name)
+    except OSError as error:
+        raise LoaderError(f"cannot make a file in memory for the BCC loader: {error.strerror}") from None
+    return os.fdopen(fd, "w+b")
+
+
+def _run(command: Sequence[str], asked: IO[bytes], written: IO[bytes], seconds: float) -> tuple[bytes, list[int], int]:
+    """Start the child, wait for its reply, and end it: the reply, its descriptors, the exit status."""
+    ours, theirs = socket.socketpair()
+    with ours:
         with theirs:
             child = _start([*command, str(theirs.fileno())], theirs, asked, written)
         try:
@@ -46,10 +77,7 @@ def ask(
         finally:
             child.kill()
             status = child.wait()
-        log = _tail(written)
-    if not text:
-        raise LoaderError(f"the BCC loader ended without an answer (exit status {status})", because=log)
-    return {"log": log, **_parsed(text, fds, log)}, fds
+    return text, fds, status
 
 
 def _start(

@@ -29,7 +29,7 @@ def report(document: Mapping[str, Any]) -> str:
         lines += _paragraphs("compared with the kernel's own", filter(None, [", ".join(plan["audited"])]))
         lines += _paragraphs("not counted here", plan["unavailable"].values())
     lines += _paragraphs("problem", (item["what"] for item in document["problems"]))
-    lines += _paragraphs("fix", (item["fix"] for item in document["problems"] if item["fix"]))
+    lines += _paragraphs("fix", dict.fromkeys(item["fix"] for item in document["problems"] if item["fix"]))
     lines += ["", f"observable: {'yes' if document['observable'] else 'no'}"]
     return "\n".join(map(printable, "\n".join(lines).split("\n")))
 

@@ -37,10 +37,37 @@ def test_who_has_none_gives_up_none() -> None:
     assert child("keep([])\nkeep(['BPF'])\nprint(effective())") == "0"
 
 
-def test_a_status_without_capabilities_is_said(tmp_path: Path) -> None:
-    (tmp_path / "status").write_text("Name:\tx\n")
-    with pytest.raises(HostError, match="cannot tell which capabilities we have"):
-        capabilities.effective(tmp_path / "status")
+def test_what_is_held_is_what_proc_says() -> None:
+    line = next(line for line in Path("/proc/thread-self/status").read_text().splitlines() if line[:6] == "CapEff")
+    assert capabilities.effective() == int(line.split()[1], 16)
+
+
+def test_each_capability_is_held_or_not_and_one_that_the_kernel_does_not_know_is_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(capabilities, "effective", lambda: 1 << capabilities.BITS["PERFMON"])
+    monkeypatch.setitem(capabilities.BITS, "UNHEARD_OF", 63)
+    assert capabilities.held(["SYS_ADMIN", "PERFMON", "UNHEARD_OF"]) == {"SYS_ADMIN": False, "PERFMON": True}
+
+
+def test_a_kernel_that_does_not_tell_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "_VERSION_3", 7)
+    with pytest.raises(HostError, match="cannot tell which capabilities this process has"):
+        capabilities.effective()
+
+
+def test_a_user_namespace_of_ones_own_is_known(tmp_path: Path, require: Callable[..., None]) -> None:
+    code = "from ppobserve.kernel.capabilities import in_user_namespace\nprint(in_user_namespace())"
+    inside = subprocess.run(
+        ["unshare", "--user", "--map-root-user", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    require("unshare failed" not in inside.stderr, "this host allows no user namespaces")
+    assert inside.stdout == "True\n"
+    assert capabilities.in_user_namespace(tmp_path)
+    assert not capabilities.in_user_namespace(tmp_path / "no-proc")
 
 
 def test_the_own_network_namespace_can_be_looked_into_without_any() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel import features, text
+from ppobserve.kernel import capabilities, features, perf, text
 from ppobserve.kernel.bpf import BpfError
 from ppobserve.kernel.features import Paths, gather, lockdown
 from ppobserve.model.features import ALLOC, FRAG, OFFSETS, OPTIONAL, REFILL, SLOW, STATE_HOLD, TRACEPOINTS
+from ppobserve.model.privileges import USED
 from tests.unit.kernel import btf_blob
 from tests.unit.kernel.btf_blob import Blob
 
@@ -103,6 +104,63 @@ def test_no_btf_is_a_fact_and_not_an_error(paths: Paths) -> None:
     assert facts.symbols
 
 
+def test_a_proc_with_processes_only_leaves_facts_unknown(paths: Paths) -> None:
+    """Mounted with subset=pid: no cpuinfo, no kallsyms."""
+    paths.cpuinfo.unlink()
+    paths.kallsyms.unlink()
+    facts = gather(paths, attempt=False)
+    assert (facts.emulated, facts.symbols, facts.variables) == (False, {}, {})
+    assert facts.no_symbols.startswith(f"{paths.kallsyms} does not exist")
+    assert facts.functions == {REFILL: 1, SLOW[1]: 2}
+
+
+def test_symbols_that_are_kept_from_us_are_a_fact_and_not_an_error(paths: Paths) -> None:
+    paths.kallsyms.unlink()
+    paths.kallsyms.mkdir()
+    facts = gather(paths, attempt=False)
+    assert facts.no_symbols.startswith(f"cannot read {paths.kallsyms}: Is a directory (")
+    assert facts.offsets
+
+
+def test_what_this_process_may_is_a_fact(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "effective", lambda: 1 << capabilities.BITS["SYSLOG"])
+    facts = gather(paths, attempt=False)
+    assert facts.capabilities["SYSLOG"] and not facts.capabilities["SYS_ADMIN"]
+    assert set(facts.capabilities) <= set(USED)
+
+
+def test_btf_of_a_newer_kernel_says_what_reads_it(paths: Paths) -> None:
+    blob = Blob()
+    blob.add(77)
+    paths.btf.write_bytes(blob.bytes())
+    facts = gather(paths, attempt=False)
+    assert facts.no_btf == "cannot read the kernel's BTF: it has a type of kind 77, and no layout of that kind"
+    assert (facts.no_btf_fix, facts.offsets) == ("a newer ppobserve", {})
+
+
+@pytest.mark.parametrize(
+    ("number", "held", "told"),
+    [
+        (errno.EACCES, {"SYS_ADMIN": False}, True),
+        (errno.EPERM, {"SYS_ADMIN": False}, True),
+        (errno.EACCES, {"SYS_ADMIN": True}, False),
+        (errno.EACCES, {}, False),
+        (errno.ENOENT, {"SYS_ADMIN": False}, False),
+    ],
+)
+def test_a_kprobe_that_takes_one_more_capability_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, held: dict[str, bool], told: bool
+) -> None:
+    def refuse(function: str) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(perf, "KPROBE_PMU", tmp_path)
+    monkeypatch.setattr(perf, "open_kprobe", refuse)
+    why = features._try_kprobe("slow", held)
+    assert os.strerror(number) in why
+    assert ("CAP_SYS_ADMIN" in why) is told
+
+
 def test_garbage_for_btf_is_a_fact_and_not_an_error(paths: Paths) -> None:
     paths.btf.write_bytes(bytes(64))
     assert "not BTF" in gather(paths, attempt=False).no_btf
@@ -127,7 +185,7 @@ def test_an_emulated_cpu_is_known(paths: Paths) -> None:
 def test_rungs_are_tried_by_root_only(paths: Paths, monkeypatch: pytest.MonkeyPatch, root: int, tried: bool) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: root)
     monkeypatch.setattr(features, "_try_fentry", lambda *_: "refused")
-    monkeypatch.setattr(features, "_try_kprobe", lambda _: "")
+    monkeypatch.setattr(features, "_try_kprobe", lambda *_: "")
     facts = gather(paths)
     assert facts.root is tried
     assert facts.refusals == ({"fentry": "refused", "kprobe": ""} if tried else {})

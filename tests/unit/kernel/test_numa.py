@@ -51,6 +51,12 @@ def test_a_kernel_without_numa_has_one_node(tmp_path: Path) -> None:
     assert possible_nodes(tmp_path / "node") == 1
 
 
+def test_nodes_that_are_kept_from_us_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "possible").mkdir()
+    with pytest.raises(KernelFactError, match=r"cannot read .*possible: Is a directory"):
+        possible_nodes(tmp_path)
+
+
 def test_a_host_without_sysfs_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(KernelFactError, match=r"cannot read .*possible"):
         possible_cpus(tmp_path)

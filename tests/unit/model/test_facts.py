@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppobserve.errors import UsageError
-from ppobserve.model.facts import Facts, from_facts, to_facts
+from ppobserve.model.facts import _LATER, Facts, from_facts, to_facts
 from ppobserve.model.features import Features
 from tests.unit.make import KERNEL, kernel
 
@@ -22,6 +22,7 @@ BY_KIND = {
     "bool": st.booleans(),
     "frozenset[str]": st.frozensets(names, max_size=4),
     "Mapping[str, int]": st.dictionaries(names, numbers, max_size=4),
+    "Mapping[str, bool]": st.dictionaries(names, st.booleans(), max_size=4),
     "Mapping[str, str]": st.dictionaries(names, names, max_size=4),
     "Mapping[str, tuple[int, int]]": st.dictionaries(names, st.tuples(numbers, numbers), max_size=4),
 }
@@ -65,7 +66,7 @@ def test_what_is_not_facts_is_a_sentence(document: object, found: str) -> None:
     assert str(caught.value) == f"f.json holds no facts of schema 1\n  {found}"
 
 
-@pytest.mark.parametrize("name", ["note", *(field.name for field in fields(Features))])
+@pytest.mark.parametrize("name", ["note", *(field.name for field in fields(Features) if field.name not in _LATER)])
 def test_facts_that_lack_one_are_a_sentence_that_names_it(name: str) -> None:
     document = to_facts(KERNEL)
     del document[name]
@@ -73,10 +74,18 @@ def test_facts_that_lack_one_are_a_sentence_that_names_it(name: str) -> None:
         from_facts(document, "f.json")
 
 
+def test_a_file_of_before_a_fact_was_added_leaves_it_unknown() -> None:
+    document = {name: fact for name, fact in to_facts(KERNEL).items() if name not in _LATER}
+    assert from_facts(document, "f").features == KERNEL
+    assert replace(KERNEL, **{name: getattr(Features(), name) for name in _LATER}) == KERNEL
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("note", 5),
+        ("capabilities", {"BPF": 1}),
+        ("user_namespace", "no"),
         ("kernel", None),
         ("root", 1),
         ("cpus", True),

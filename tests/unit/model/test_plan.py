@@ -119,7 +119,8 @@ def test_addresses_hidden_from_a_user_who_is_not_root_are_no_reason_against_the_
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"no_btf": "this kernel has no type information"}, "CONFIG_DEBUG_INFO_BTF=y"),
+        ({"no_btf": "this kernel has no type information"}, "this kernel has no type information"),
+        ({"no_btf": "cannot read it", "no_btf_fix": "a newer ppobserve"}, "try: a newer ppobserve"),
         ({"offsets": {}, "tracepoints": frozenset()}, "this kernel has no page_pool"),
         ({"offsets": but(KERNEL.offsets, "PP_NID")}, "lack page_pool.p.nid"),
         ({"offsets": but(KERNEL.offsets, "PAGE_FLAGS")}, "lack page.flags"),

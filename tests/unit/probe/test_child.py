@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +47,42 @@ def test_the_request_arrives_and_the_reply_comes_back() -> None:
         {"text": "int x;"}, 30, acting(READ + "channel.send(json.dumps({'fds': [request['text']]}).encode())")
     )
     assert (reply["fds"], fds) == (["int x;"], [])
+
+
+def test_no_folder_for_temporary_files_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    for name in ("TemporaryFile", "NamedTemporaryFile", "mkstemp", "mkdtemp", "gettempdir"):
+        monkeypatch.setattr(tempfile, name, refuse)
+    reply, _ = ask({}, 30, acting(READ + "print('words', flush=True); channel.send(b'{}')"))
+    assert reply["log"] == "words"
+
+
+@pytest.mark.parametrize("refused", ["before 6.3", "vm.memfd_noexec=2"])
+def test_files_in_memory_suit_kernels_with_and_without_a_seal_against_execution(
+    monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    create, sealed = os.memfd_create, 0x8
+
+    def memfd_create(name: str, flags: int = os.MFD_CLOEXEC) -> int:
+        if refused == "before 6.3" and flags & sealed:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if refused != "before 6.3" and not flags & sealed:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return create(name, flags & ~sealed)
+
+    monkeypatch.setattr(os, "memfd_create", memfd_create)
+    assert ask({"n": 7}, 30, acting(READ + "channel.send(json.dumps(request).encode())"))[0]["n"] == 7
+
+
+def test_a_kernel_that_gives_no_file_in_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    with pytest.raises(LoaderError, match=r"cannot make a file in memory .*Too many open files"):
+        ask({}, 30, acting(READ))
 
 
 def test_descriptors_arrive() -> None:

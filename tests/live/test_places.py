@@ -1,0 +1,99 @@
+"""Places where something usual is missing, as in containers: every command works there, or says in a sentence what is
+missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("live")]
+
+PROGRAM = str(Path(sys.executable).parent / "ppobserve")
+COMMANDS = (
+    ("check",),
+    ("pools",),
+    ("top", "--once"),
+    ("trace", "--seconds", "0.1"),
+    ("serve", "--listen", "127.0.0.1:0"),
+)
+ROOT_ONLY = ("--inh-caps", "-all")
+
+
+def answer(place: tuple[str, ...], *command: str) -> subprocess.CompletedProcess[str]:
+    """What a command says in a *place*, which is a program that starts others there; never by a traceback."""
+    done = subprocess.run([*place, PROGRAM, *command], capture_output=True, text=True, timeout=120, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def mounted(*mounts: str) -> tuple[str, ...]:
+    """Mounts that only the started program sees."""
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", f'{"; ".join(mounts)}; exec "$@"', "sh")
+
+
+def without(*names: str) -> tuple[str, ...]:
+    """Root without some capabilities, as in a container."""
+    return ("setpriv", "--bounding-set", ",".join(f"-{name}" for name in names), *ROOT_ONLY)
+
+
+PROCESSES_ONLY = mounted("mount -t proc -o subset=pid proc /proc")
+NOWHERE_TO_WRITE = mounted(
+    *(f"mount -t tmpfs -o ro none {folder}" for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run")),
+    "unset TMPDIR HOME",
+    "cd /sys",  # the last place where Python looks for room
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_where_proc_has_processes_only_the_missing_file_is_named(command: tuple[str, ...]) -> None:
+    done = answer(PROCESSES_ONLY, *command)
+    assert (done.returncode, "/proc/kallsyms does not exist" in done.stdout + done.stderr) == (1, True)
+
+
+def test_where_proc_has_processes_only_the_other_facts_are_known() -> None:
+    document = json.loads(answer(PROCESSES_ONLY, "check", "--json").stdout)
+    assert document["kernel"]["cache_pages"] > 0
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each[0] != "serve"], ids=lambda command: command[0])
+def test_where_nothing_can_be_written_everything_works(command: tuple[str, ...]) -> None:
+    done = answer(NOWHERE_TO_WRITE, *command)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_container_s_root_is_told_which_capabilities_it_lacks(command: tuple[str, ...]) -> None:
+    done = answer(without("bpf", "perfmon", "sys_admin", "syslog", "sys_ptrace"), *command)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 1
+    assert "this process lacks CAP_BPF and CAP_PERFMON" in said
+    assert "--cap-add BPF --cap-add PERFMON --cap-add SYSLOG --cap-add SYS_ADMIN --cap-add SYS_PTRACE" in said
+    assert "kptr_restrict" not in said and "this kernel" not in said
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_root_of_a_user_namespace_is_told_that_it_is_none(command: tuple[str, ...]) -> None:
+    done = answer(("unshare", "--user", "--map-root-user"), *command)
+    assert done.returncode == 1
+    assert "BPF needs the initial one" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_facts_of_a_container_are_replayed_with_what_it_lacked(tmp_path: Path) -> None:
+    saved = str(tmp_path / "facts.json")
+    there = answer(without("bpf", "sys_admin"), "check", "--save-facts", saved)
+    replayed = answer((), "check", "--facts", saved)
+    assert "this process lacks CAP_BPF" in there.stdout
+    assert (there.returncode, replayed.returncode) == (1, 1)
+    assert there.stdout.split("problem:")[1] == replayed.stdout.split("problem:")[1]
+
+
+def test_what_a_missing_capability_costs_is_said_though_all_can_be_attached() -> None:
+    done = answer(without("sys_ptrace"), "check")
+    said = " ".join(done.stdout.split())
+    assert (done.returncode, said.endswith("observable: yes")) == (0, True)
+    assert "idle pools of other network namespaces are not listed: this process lacks CAP_SYS_PTRACE" in said
+    assert "--cap-add SYS_PTRACE (a service: CapabilityBoundingSet=)" in said
