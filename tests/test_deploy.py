@@ -254,3 +254,21 @@ def test_what_ansible_writes_is_a_configuration() -> None:
     assert config_from(yaml.safe_load(yaml.safe_dump(play["vars"]["config"])), "vars").listen == ":10817"
     notified = {task.get("notify") for task in play["tasks"]} - {None}
     assert notified == {handler["name"] for handler in play["handlers"]}
+
+
+@pytest.mark.parametrize(
+    ("listen", "asked"),
+    [
+        (":10817", "127.0.0.1:10817"),
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("[::]:80", "127.0.0.1:80"),
+        ("[::1]:80", "[::1]:80"),
+        ("10.0.0.5:80", "10.0.0.5:80"),
+    ],
+)
+def test_ansible_asks_where_the_daemon_listens(listen: str, asked: str) -> None:
+    (play,) = yaml.safe_load((DEPLOY / "ansible/ppobserve.yml").read_text())
+    (url,) = (task["ansible.builtin.uri"]["url"] for task in play["tasks"] if "ansible.builtin.uri" in task)
+    template = re.fullmatch(r"http://\{\{ config\.listen \| regex_replace\('(.+)', '(.+)'\) \}\}/healthz", url)
+    assert template
+    assert re.sub(template[1], template[2], listen) == asked

@@ -14,6 +14,7 @@ from ppobserve.cli import config, options
 from ppobserve.cli.service import Service
 from ppobserve.export.server import Server
 from ppobserve.kernel import capabilities, memory
+from ppobserve.model.address import url
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.source.governed import Governed
@@ -51,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
         _give_up(chosen)
         server.start()
         source.watch()
-        where = f"{chosen.address[0] or '*'}:{server.server_address[1]}"
+        where = url(chosen.address[0], server.server_port)
         _announce(live, where)
-        _serve(server, service, lambda: f"serving http://{where}, {_how(source.plan)}")
+        _serve(server, service, lambda: f"serving {where}, {_how(source.plan)}")
         service.stopping()
         server.stop()
     finally:
@@ -104,7 +105,7 @@ def _announce(live: Live, where: str) -> None:
         _log(line)
     plan = live.plan
     _log(f"{_how(plan)}: {', '.join(hook.symbol for hook in plan.hooks)}")
-    _log(f"serving http://{where}/metrics, Ctrl-C to end")
+    _log(f"serving {where}/metrics, Ctrl-C to end")
 
 
 def _how(plan: Plan) -> str:

@@ -18,6 +18,7 @@ from ppobserve.errors import HostError, ListenError
 from ppobserve.export.collector import PoolCollector, Watched
 from ppobserve.export.exposition import Exposition
 from ppobserve.export.page import HEADERS, View, page
+from ppobserve.model.address import joined
 from ppobserve.model.config import Config
 from ppobserve.model.document import to_document
 from ppobserve.model.fold import Cardinality
@@ -94,10 +95,9 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__(address, Handler)
         except OSError as error:
-            host, port = address
             raise ListenError(
-                f"cannot listen on {host or '*'}:{port}: {error.strerror}",
-                fix=f"ss -ltnp 'sport = :{port}'  shows who has it; --listen ADDR:PORT takes another",
+                f"cannot listen on {joined(*address)}: {error.strerror}",
+                fix=f"ss -ltnp 'sport = :{address[1]}'  shows who has it; --listen ADDR:PORT takes another",
             ) from None
 
     def server_bind(self) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from ppobserve.errors import ConfigError
+from ppobserve.model.address import bracketed
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.plan import Level, Rung
 
@@ -102,5 +103,5 @@ def check_listen(value: Any, what: str) -> str:
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     bare = host.startswith("[") == host.endswith("]") and (":" not in host or host.startswith("["))
     if not colon or not port.isdecimal() or int(port) > 65535 or not bare or not host.isprintable():
-        raise ConfigError(f"{what}: {value!r} is not ADDRESS:PORT", fix="127.0.0.1:10817")
+        raise ConfigError(f"{what}: {value!r} is not ADDRESS:PORT", fix=bracketed(str(value)) or "127.0.0.1:10817")
     return value  # type: ignore[no-any-return]  # a str, as the check above found

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ppobserve.errors import HostError, NobodyThere, UsageError
 from ppobserve.kernel import host
+from ppobserve.model.address import bracketed
 from ppobserve.model.plan import Level, Rung
 from ppobserve.source.base import Source
 
@@ -60,8 +61,9 @@ def _recording(path: Path, say: Callable[[str], None]) -> Source:
     """What is left out of it is said, the worst first; ``report`` lists it all."""
     from ppobserve.source.recorded import open_recording
 
-    if _HOST_PORT.fullmatch(str(path)) and not path.exists():
-        raise UsageError(f"cannot read {path}: there is no such file", fix=f"--from http://{path}")
+    address = bracketed(str(path)) or str(path)
+    if _HOST_PORT.fullmatch(address) and not path.exists():
+        raise UsageError(f"cannot read {path}: there is no such file", fix=f"--from http://{address}")
     recorded = open_recording(path)
     problems = recorded.problems
     for each in problems[:_MANY]:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from ppobserve.errors import PrometheusError, UsageError
+from ppobserve.model.address import bracketed
 
 MAX_BYTES = 64 << 20
 SECONDS = 10.0
@@ -119,5 +120,5 @@ def checked(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or parts.query or parts.username:
-        raise UsageError(f"{url!r} is not the address of a Prometheus", fix="http://127.0.0.1:9090")
+        raise UsageError(f"{url!r} is not the address of a Prometheus", fix=bracketed(url) or "http://127.0.0.1:9090")
     return url.rstrip("/")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from ppobserve.errors import NobodyThere, RemoteError, UsageError
+from ppobserve.model.address import bracketed
 from ppobserve.model.document import from_document
 from ppobserve.model.snapshot import Snapshot
 
@@ -132,5 +133,5 @@ def checked(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or parts.path.strip("/") or parts.query or parts.username:
-        raise UsageError(f"{url!r} is not the address of a daemon", fix="http://127.0.0.1:10817")
+        raise UsageError(f"{url!r} is not the address of a daemon", fix=bracketed(url) or "http://127.0.0.1:10817")
     return f"{parts.scheme}://{parts.netloc}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -104,6 +105,7 @@ def test_version(capsys: Capture) -> None:
         (["serve", "--rung", "uprobe"], "'uprobe'"),
         (["check", "--listen", ":1"], "unrecognized arguments"),
         (["serve", "--listen", "10817"], "--listen: '10817' is not ADDRESS:PORT\n  try: 127.0.0.1:10817"),
+        (["serve", "--listen", "::1:9"], "--listen: '::1:9' is not ADDRESS:PORT\n  try: [::1]:9"),
         (["serve", "--listen", ""], "--listen: '' is not ADDRESS:PORT"),
         (["serve", "--listen", "[::1]:99999"], "--listen: '[::1]:99999' is not ADDRESS:PORT"),
         (["serve", "--config", "/nonexistent/ppobserve.yaml"], "cannot read /nonexistent/ppobserve.yaml: No such file"),
@@ -209,6 +211,26 @@ def test_a_port_in_use_detaches_and_exits_1(shown: Shown, capsys: Capture, monke
         status, err = refused(lambda: main(["serve", "--listen", f"127.0.0.1:{port}"]), capsys)
     assert status == 1
     assert err.startswith(f"ppobserve: cannot listen on 127.0.0.1:{port}: Address already in use\n")
+
+
+def test_a_daemon_says_where_it_serves_with_brackets_around_ipv6(
+    shown: Shown, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "_serve", lambda server, service, status: serve._log(status()))
+    monkeypatch.setattr(serve.capabilities, "keep", lambda *_: None)
+    assert main(["serve", "--listen", "[::1]:0"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(r"^ppobserve: serving http://\[::1\]:[1-9][0-9]*/metrics, Ctrl-C to end$", said, re.MULTILINE)
+    assert re.search(r"^ppobserve: serving http://\[::1\]:[1-9][0-9]*, level ", said, re.MULTILINE), "for systemd"
+
+
+def test_an_ipv6_address_that_is_taken_has_brackets(
+    shown: Shown, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        status, err = refused(lambda: main(["serve", "--listen", f"[::1]:{port}"]), capsys)
+    assert (status, err.partition("\n")[0]) == (1, f"ppobserve: cannot listen on [::1]:{port}: Address already in use")
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,12 @@ def test_what_is_no_address_is_said(url: str) -> None:
         Prometheus(url)
 
 
+def test_an_ipv6_address_without_brackets_is_told_so() -> None:
+    with pytest.raises(UsageError) as caught:
+        Prometheus("http://::1:9090")
+    assert caught.value.fix == "http://[::1]:9090"
+
+
 def test_an_address_may_have_a_path() -> None:
     assert Prometheus("https://mimir.example.com/prometheus/").url == "https://mimir.example.com/prometheus"
 

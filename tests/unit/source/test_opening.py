@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import platform
 import threading
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from ppobserve.errors import RecordingError, UsageError
 from ppobserve.export import server
 from ppobserve.export.server import Server
+from ppobserve.kernel import host
 from ppobserve.model.config import Config
 from ppobserve.model.document import to_document
 from ppobserve.model.plan import Level, Rung
@@ -156,6 +158,24 @@ def test_an_address_that_lacks_its_scheme_is_told_so(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_source(text)
     assert str(caught.value) == f"cannot read {text}: there is no such file\n  try: --from http://{text}"
+
+
+@pytest.mark.parametrize("text", ["::1:10817", "http://::1:10817"])
+def test_an_ipv6_address_that_lacks_brackets_is_told_so(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_source(text)
+    assert caught.value.fix.endswith("http://[::1]:10817")
+
+
+def test_the_daemon_of_a_host_whose_name_is_not_utf_8(
+    daemon: Source, asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "web-\udcff")
+    daemon.shown = [replace(daemon.shown[0], host=host.name())]
+    source = open_source("live")
+    assert isinstance(source, Remote) and source.read().host == "web-\N{REPLACEMENT CHARACTER}"
+    with urllib.request.urlopen(f"{source.url}/", timeout=30) as answer:
+        assert "web-\N{REPLACEMENT CHARACTER}" in answer.read().decode()
 
 
 def test_a_file_may_be_called_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
