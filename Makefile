@@ -2,15 +2,21 @@
 # As root, or through sudo, which asks once.
 SHELL := /bin/bash
 .NOTPARALLEL:
-.PHONY: demo run test test-quick vm bench lint deb setup setup-test host-tests quick-tests e2e-tests guests clean
+.PHONY: demo run test test-quick vm bench lint deb setup setup-test unit-tests live-tests quick-tests e2e-tests guests \
+	clean
 
-KERNEL ?= 6.12
+# Of `make vm`: the guests' kernels, by role or by series, and tests/live/test_NAME.py to run there (default: all).
+ROLE ?= $(if $(KERNEL),,stable)
+KERNEL ?=
+LIVE ?=
 ARGS ?=
 BENCH ?=
-# What this host's kernel must be able to do; a guest's are in vmtest/kernels.py.
+# What this host's kernel must be able to do; a guest's is in vmtest/abilities.py.
 PPOBSERVE_EXPECT ?= tracepoint
 PPOBSERVE_REQUIRE_LIVE ?=
 PPOBSERVE_POOLS ?= 10007
+# A tier's outcomes, for the summary of `make test`.
+REPORT ?=
 
 BIN := .venv/bin
 # Through sudo nothing is cached in the tree: it would be root's.
@@ -22,9 +28,10 @@ demo: setup
 run: setup
 	exec $(ROOT) $(BIN)/ppobserve serve $(ARGS)
 
-# Pools that are made and destroyed in one test of the whole run; 10007 in the quick one.
-test: PPOBSERVE_POOLS = 100003
-test: lint host-tests e2e-tests guests
+# Every tier, even if an earlier one fails, and a summary: build/tiers has the logs.
+# PPOBSERVE_POOLS: pools that are made and destroyed in one test of the whole run; 10007 in the quick one.
+test: setup-test
+	@PPOBSERVE_POOLS=100003 $(BIN)/python -m scripts.run_tiers
 
 # Without the tests that start browsers, a Prometheus, or a machine to install the package on.
 # Of the others, those that touch no kernel run beside those that do.
@@ -36,14 +43,19 @@ lint: setup-test
 	$(BIN)/mypy
 
 PYTEST_HERE = $(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
-	PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) $(BIN)/python -m pytest -p no:cacheprovider
+	PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) $(BIN)/python -m pytest -p no:cacheprovider $(JUNIT)
+JUNIT = $(if $(REPORT),--junitxml=$(REPORT))
+UNIT = --ignore=tests/vm --ignore=tests/e2e --ignore=tests/live tests
 
-host-tests: setup-test
-	$(PYTEST_HERE) --ignore=tests/vm --ignore=tests/e2e tests
+unit-tests: setup-test
+	$(PYTEST_HERE) $(UNIT)
+
+live-tests: setup-test
+	$(PYTEST_HERE) tests/live
 
 quick-tests: setup-test
 	@mkdir -p build
-	@$(PYTEST_HERE) --ignore=tests/vm --ignore=tests/e2e --ignore=tests/live tests >build/unit.log 2>&1 & unit=$$!; \
+	@$(PYTEST_HERE) $(UNIT) >build/unit.log 2>&1 & unit=$$!; \
 	$(PYTEST_HERE) tests/live; live=$$?; \
 	wait $$unit; unit=$$?; cat build/unit.log; exit $$((live + unit))
 
@@ -52,10 +64,11 @@ e2e-tests: setup-test
 	$(PYTEST_HERE) tests/e2e
 
 guests: setup-test
-	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm
+	$(BIN)/python -m pytest -p no:cacheprovider -s $(JUNIT) tests/vm
 
 vm: setup-test
-	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm --kernel $(KERNEL)
+	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm/test_kernels.py $(addprefix --role ,$(ROLE)) \
+		$(addprefix --kernel ,$(KERNEL)) $(if $(LIVE),--live $(LIVE))
 
 # What it costs: docs/overhead.md and build/bench.jsonl. BENCH="cost frames" runs some of the scripts.
 bench: setup-test

@@ -23,7 +23,7 @@ from bench.claims import claim, heading, options, table
 from bench.configurations import NOTHING, names
 from vmtest.guest import claimed, end_with_parent, run
 
-KERNEL = "7.3"
+KERNEL = "newest"
 REGIMES = {
     "cache": "Straight back into the cache: datagrams over lo that generic XDP drops, in the CPU's system pool.",
     "ring": "Through the ring, one by one: live frames that are dropped at once. Little but the pool's own work.",

@@ -20,7 +20,7 @@ from ppobserve.source.recorder import Recorder
 from vmtest import guest
 
 DATA = guest.TOP / "tests" / "data" / "recordings"
-KERNEL = "7.3"
+KERNEL = "newest"
 CHUNK = 1 << 20
 
 

@@ -28,6 +28,11 @@ def write(kernel: str, compared: Compared, *, found: Path = FOUND, page: Path = 
     return before == [path.read_text() for path in (found, page)]
 
 
+def knows(kernel: str, compared: Compared, *, found: Path = FOUND) -> bool:
+    """True if an earlier run has compared all of that on a kernel of that series."""
+    return all(kernel in json.loads(found.read_text()).get(version, {}) for version in compared)
+
+
 def with_table(page: str, found: Mapping[str, Compared]) -> str:
     """The page, with this table in place of the one that it has."""
     above, _, rest = page.partition(BEGIN)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ ROWS = (
 HEAD = """# What is counted where
 
 Written by `make test`: each kernel's live tests say what they saw, in `docs/support`, and this page is made of that.
+Guests take Debian's kernels by role (`vmtest/kernels.py`), so the versions move.
 
 * **yes**: counted at level full, and seen to move in the tests' traffic
 * **(yes)**: counted; nothing in that traffic makes it happen
@@ -64,15 +66,56 @@ together from their source (`tests/data/facts`) and, with the refill function hi
 """
 
 
-def write(series: str, found: Mapping[str, Any]) -> bool:
-    """Keep what was found on a kernel, and the page. Was it there already?"""
+def write(found: Mapping[str, Any]) -> list[str]:
+    """Keep what was found, and the page. Return what of it is wrong, a sentence each.
+
+    On a version that ran before, every difference is: the tree has changed. On one that did not, only what is no longer
+    counted: what a newer kernel lets us count besides is kept.
+    """
+    series, kernel = series_of(found["kernel"]), found["kernel"]
+    known = {path.stem: json.loads(path.read_text()) for path in _files()}
+    before = known.get(series) or _newest_below(series, known)
+    rungs = before["rungs"] if before else {}
+    seen_here = known.get(series, {"rungs": {}})["rungs"]
+    kept = {rung: {**cell, "metrics": _seen(cell, seen_here.get(rung))} for rung, cell in found["rungs"].items()}
+    _keep(series, {"kernel": kernel, "rungs": kept})
+    if before and before["kernel"] == kernel and _claims(kept) != _claims(rungs):
+        return [f"what is counted on {kernel} has changed: git diff docs/support/{series}.json"]
+    return [f"{kernel}: {lost}, which {before['kernel']} has" for lost in _lost(rungs, kept)] if before else []
+
+
+def series_of(kernel: str) -> str:
+    """6.12 of "Debian 6.12.117-1"."""
+    found = re.search(r"\d+\.\d+", kernel)
+    assert found, kernel
+    return found.group()
+
+
+def _files() -> list[Path]:
+    return sorted((DOCS / "support").glob("*.json"), key=lambda path: _number(path.stem))
+
+
+def _newest_below(series: str, known: Mapping[str, Any]) -> Any:
+    below = [each for each in known if _number(each) < _number(series)]
+    return known[max(below, key=_number)] if below else None
+
+
+def _keep(series: str, found: Mapping[str, Any]) -> None:
     path = DOCS / "support" / f"{series}.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
-    kept = {rung: {**cell, "metrics": _seen(cell, before.get(rung))} for rung, cell in found.items()}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(kept, indent=2) + "\n")
+    path.write_text(json.dumps(found, indent=2) + "\n")
     PAGE.write_text(page())
-    return _claims(kept) == _claims(before)
+
+
+def _lost(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What was counted before and is not now."""
+    for rung, (refused, metrics) in _claims(before).items():
+        still_refused, still = _claims(now)[rung]
+        if still_refused and not refused:
+            yield f"no rung {rung} ({still_refused})"
+        elif not refused:
+            gone = [name for name, mark in metrics.items() if mark == "counted" and still.get(name) != mark]
+            yield from (f"no {name} by {rung} ({still.get(name, NOT_ASKED)})" for name in gone)
 
 
 def _seen(cell: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, str]:
@@ -93,15 +136,15 @@ def _claims(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def page() -> str:
     """The whole page, from what is in docs/support."""
-    kernels = {
-        path.stem: json.loads(path.read_text()) for path in sorted((DOCS / "support").glob("*.json"), key=_series)
-    }
-    columns = [(series, rung, cell) for series, rungs in kernels.items() for rung, cell in rungs.items()]
+    kernels = {path.stem: json.loads(path.read_text()) for path in _files()}
+    columns = [(series, rung, cell) for series, found in kernels.items() for rung, cell in found["rungs"].items()]
     notes: dict[str, int] = {}
     rows = [_row(_full(name), [_mark(cell, name, notes) for *_, cell in columns]) for name in ROWS]
     heads = [_row("", [f"{series}<br>{rung}" for series, rung, _ in columns]), _row("---", ["---"] * len(columns))]
     reasons = [f"{number}. {reason}" for reason, number in notes.items()]
-    return "\n".join([HEAD, *heads, *rows, "", *reasons, BEFORE])
+    ran = ["| series | kernel that ran last |", "| --- | --- |"]
+    ran += [f"| {series} | {found['kernel']} |" for series, found in kernels.items()]
+    return "\n".join([HEAD, *ran, "", *heads, *rows, "", *reasons, BEFORE])
 
 
 def _full(row: str) -> str:
@@ -110,8 +153,8 @@ def _full(row: str) -> str:
     return TABLE[name].full_name + brace + labels
 
 
-def _series(path: Path) -> list[int]:
-    return [int(part) for part in path.stem.split(".")]
+def _number(series: str) -> list[int]:
+    return [int(part) for part in series.split(".")]
 
 
 def _row(head: str, cells: Iterable[str]) -> str:
@@ -126,5 +169,5 @@ def _mark(cell: Mapping[str, Any], metric: str, notes: dict[str, int]) -> str:
     return f"-<sup>{notes.setdefault(reason, len(notes) + 1)}</sup>"
 
 
-if __name__ == "__main__":  # for a kernel that no guest runs: python -m tests.support 6.18 FOUND.json
-    write(sys.argv[1], json.loads(Path(sys.argv[2]).read_text()))
+if __name__ == "__main__":  # for a kernel that no guest runs: python -m tests.support FOUND.json
+    sys.exit("\n".join(write(json.loads(Path(sys.argv[1]).read_text()))) or 0)

@@ -8,7 +8,7 @@ import pytest
 
 from ppobserve.probe.scripts import templates
 from tests import bpftrace_page
-from tests.bpftrace_page import BEGIN, END, SCRIPTS, Compared, table, with_table, write
+from tests.bpftrace_page import BEGIN, END, SCRIPTS, Compared, knows, table, with_table, write
 
 
 def found() -> dict[str, Compared]:
@@ -42,4 +42,6 @@ def test_what_is_found_again_changes_nothing(tmp_path_factory: pytest.TempPathFa
     outcome = dict.fromkeys(SCRIPTS, "")
     kernels = ("6.12", "6.1", "6.1")
     assert [write(kernel, {"0.17.0": outcome}, found=data, page=page) for kernel in kernels] == [False, False, True]
+    assert knows("6.1", {"0.17.0": outcome}, found=data)
+    assert not knows("7.4", {"0.17.0": outcome}, found=data) and not knows("6.1", {"0.23.2": outcome}, found=data)
     assert [line.split(" | ")[1] for line in page.read_text().splitlines()[4:6]] == ["6.1", "6.12"]

@@ -1,7 +1,7 @@
 """A guest with two NUMA nodes (CPU 0 on node 0, CPU 1 on node 1), the host's root file system underneath, read-only.
 
-By hand: ``scripts/vm 7.3 COMMAND`` runs a shell command as root under that kernel, from the top of the tree.
-Its output, exit status and console stay in build/vm/KERNEL, the one directory that the guest can write for its host.
+By hand: ``scripts/vm newest COMMAND`` runs a shell command as root under that kernel, from the top of the tree.
+Its output, exit status and console stay in build/vm/NAME, the one directory that the guest can write for its host.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+
+from vmtest.kernels import ROLES, KernelMissing, find
 
 TOP = Path(__file__).parent.parent
 KVM = Path("/dev/kvm")
@@ -47,19 +49,11 @@ class GuestError(Exception):
     """The guest did not do what it was started for: a sentence, then the end of its console."""
 
 
-def vmlinuz(series: str) -> Path:
-    """The kernel of a Debian *series* such as "6.12", fetched if it is not in the cache."""
-    fetched = subprocess.run([TOP / "scripts/kernels", series], stdout=subprocess.PIPE, text=True)
-    if fetched.returncode:
-        raise GuestError(f"no kernel {series} to boot (see above)")
-    return Path(fetched.stdout.strip())
-
-
 @contextmanager
-def claimed(series: str) -> Iterator[Path]:
-    """An empty directory for the results of a guest, build/vm/SERIES, or build/vm/SERIES.1 while another uses that."""
+def claimed(name: str) -> Iterator[Path]:
+    """An empty directory for the results of a guest, build/vm/NAME, or build/vm/NAME.1 while another uses that."""
     for number in itertools.count():
-        folder = TOP / "build" / "vm" / (f"{series}.{number}" if number else series)
+        folder = TOP / "build" / "vm" / (f"{name}.{number}" if number else name)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder.parent / f".{folder.name}.lock").open("w") as lock:
             try:
@@ -73,7 +67,7 @@ def claimed(series: str) -> Iterator[Path]:
 
 
 def run(
-    series: str,
+    name: str,
     command: str,
     results: Path,
     *,
@@ -82,11 +76,12 @@ def run(
     counted: bool = False,
     root: Path | None = None,
 ) -> int:
-    """Boot *series*, run *command* there, print its output as it comes. Returns the command's exit status.
+    """Boot the kernel of a role or series, run *command* there, print its output as it comes.
 
+    Return the command's exit status.
     In a *counted* guest time is instructions. *root* is the directory of another root file system than the host's.
     """
-    kernel = vmlinuz(series)
+    kernel = find(name).vmlinuz
     kvm = not counted and kvm_works(kernel)
     return boot(kernel, command, results, kvm=kvm, prefix=prefix, limit=limit, counted=counted, root=root)
 
@@ -213,14 +208,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--prefix", default="", help="put before each line of output")
     parser.add_argument("--results", type=Path, help="the directory that the guest can write (default: in build/vm)")
     parser.add_argument("--root", type=Path, help="the guest's root file system (default: the host's)")
-    parser.add_argument("series", help="of Debian kernels, for example 6.12")
+    parser.add_argument("name", metavar="ROLE|SERIES", help=f"{', '.join(ROLES)}, or a series such as 6.12")
     parser.add_argument("command", help="for the guest's shell, from the top of the tree")
     args = parser.parse_args(argv)
     end_with_parent()
     try:
-        with nullcontext(args.results) if args.results else claimed(args.series) as results:
-            return run(args.series, args.command, results, prefix=args.prefix, root=args.root)
-    except GuestError as error:
+        with nullcontext(args.results) if args.results else claimed(args.name) as results:
+            return run(args.name, args.command, results, prefix=args.prefix, root=args.root)
+    except (GuestError, KernelMissing) as error:
         print(f"scripts/vm: {error}", file=sys.stderr)
         return 1
 

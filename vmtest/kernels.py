@@ -1,58 +1,173 @@
-"""Which kernels the guests boot, what each must be able to do, and how the live tests run there."""
+"""Which kernel a guest boots: by role, or by series. ``scripts/kernels ROLE|SERIES`` prints the path of its vmlinuz.
+
+A role is the kernel of a Debian suite, whatever its version is by now. The cache is outside the tree:
+    CACHE/kernels/VERSION/root   boot/vmlinuz-RELEASE and lib/modules/RELEASE of a Debian version
+    CACHE/kernels/names/NAME     the version that a role or series had when the mirror was last asked
+    CACHE/kernels/apt/SUITE      package lists
+The mirror is asked at most once a day. If it does not answer, the cached kernel serves.
+    PPOBSERVE_CACHE   CACHE; default: ~/.cache/ppobserve
+"""
 
 from __future__ import annotations
 
-import shlex
+import argparse
+import fcntl
+import os
+import re
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-HANG_SECONDS = 240
-# An emulated CPU takes a quarter of a minute for each of those, and they are the same on every kernel.
-NOT_HERE = ("-m", "not host")
-READ_ONLY = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+from vmtest.debian import MirrorError, Suite, is_recent, newest
+
+ROLES = {
+    "oldest": "bullseye",
+    "oldstable": "bookworm",
+    "stable": "trixie",
+    "newest": "trixie-backports",
+    "sid": "sid",
+}
+"""Role to suite. By code name: aliases such as "stable" lag behind on some mirrors."""
+OTHER_SUITES = ("bookworm-backports",)
+"""Where a series is looked for, too."""
+
+
+class KernelMissing(Exception):
+    """No kernel of that name can be had: a sentence that says why."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """What a kernel must be able to do, and which of ``tests/live`` it is asked; none: all of them."""
+    """A kernel to boot."""
 
-    able: tuple[str, ...]
-    tests: tuple[str, ...] = ()
+    name: str
+    """The role or series that was asked for."""
+    version: str
+    """Debian's, for example 6.12.117-1."""
+    vmlinuz: Path
 
-
-FUNCTIONS = ("tracepoint", "kprobe", "fentry", "numa")
-KERNELS = {
-    "5.10": Kernel(FUNCTIONS, ("attach", "support")),  # no live frames, no veth with a pool: that all attaches
-    "6.1": Kernel(
-        (*FUNCTIONS, "frames", "moves", "bpftrace"), ("attach", "frames", "life", "trace", "bpftrace", "support")
-    ),
-    "6.12": Kernel(
-        (*FUNCTIONS, "frames", "moves", "misses", "veth", "bpftrace"),
-        ("attach", "counts", "frames", "life", "identity", "nid", "trace", "bpftrace", "support"),
-    ),
-    "7.3": Kernel((*FUNCTIONS, "frames", "misses", "veth", "stats", "virtio", "bpftrace")),
-}
-DEFAULT = ("7.3", "6.12", "6.1", "5.10")
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
 
-def live_tests(kernel: str, results: Path) -> str:
-    """The shell command for a guest. The tree is read-only there, so nothing is cached in it.
-
-    A line a test, so that what hangs can be seen; the stacks of what hangs, too.
-    """
-    env = {
-        "PPOBSERVE_GUEST": "1",
-        "PPOBSERVE_REQUIRE_LIVE": "1",
-        "PPOBSERVE_EXPECT": ",".join(KERNELS[kernel].able),
-        "PPOBSERVE_FIGURES": str(results / "figures"),
-        "PPOBSERVE_SUPPORT": str(results / "support.json"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    options = ["-v", "--durations=10", "-o", f"faulthandler_timeout={HANG_SECONDS}", *NOT_HERE, *READ_ONLY]
-    pytest = [sys.executable, "-m", "pytest", *options, f"--junitxml={results / 'junit.xml'}"]
-    return shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *pytest, *_tests(kernel)])
+def series_of(version: str) -> str:
+    """6.12 of 6.12.117-1."""
+    return ".".join(version.split(".")[:2])
 
 
-def _tests(kernel: str) -> list[str]:
-    return [f"tests/live/test_{name}.py" for name in KERNELS[kernel].tests] or ["tests/live"]
+def find(name: str) -> Kernel:
+    """Return the kernel of a role or series, fetched if it is not cached. KernelMissing if that is impossible."""
+    if name not in ROLES and not re.fullmatch(r"\d+\.\d+", name):
+        raise KernelMissing(f"{name} is no kernel: give a role ({', '.join(ROLES)}) or a series such as 6.12")
+    if is_recent(_note(name)) and (cached := _cached(name)):
+        return cached
+    with _locked():
+        if is_recent(_note(name)) and (cached := _cached(name)):
+            return cached  # another process asked the mirror while this one waited
+        return _look_up(name)
+
+
+def _look_up(name: str) -> Kernel:
+    try:
+        version = _fetched(name)
+    except MirrorError as error:
+        if cached := _cached(name):
+            print(f"kernels: {name} stays {cached.version}, which is cached: {error}", file=sys.stderr)
+            return cached
+        raise KernelMissing(f"no kernel {name}: {error}") from None
+    _note(name).parent.mkdir(exist_ok=True)
+    _note(name).write_text(version)
+    return Kernel(name, version, _vmlinuz(version))
+
+
+def _fetched(name: str) -> str:
+    """Ask the mirror, suite by suite, and have the newest version that it offers in the cache."""
+    offered: dict[str, Suite] = {}
+    errors = []
+    for suite in (ROLES[name],) if name in ROLES else (*ROLES.values(), *OTHER_SUITES):
+        asked = Suite(suite, cache() / "apt" / suite)
+        try:
+            offered |= {version: asked for version in asked.versions() if name in (*ROLES, series_of(version))}
+        except MirrorError as error:
+            errors.append(str(error))
+    if not offered:
+        raise MirrorError("; ".join(errors) or f"the mirror has no linux-image of that {_kind(name)}")
+    version = newest(offered)
+    if not _is_cached(version):
+        _fetch(offered[version], version)
+    return version
+
+
+def _kind(name: str) -> str:
+    return "role" if name in ROLES else "series"
+
+
+def _fetch(suite: Suite, version: str) -> None:
+    print(f"kernels: fetching linux-image {version} of {suite.name}", file=sys.stderr)
+    for half in cache().glob(".half-*"):
+        shutil.rmtree(half)
+    half = Path(tempfile.mkdtemp(prefix=".half-", dir=cache()))
+    try:
+        suite.fetch(version, half)
+        shutil.rmtree(cache() / version, ignore_errors=True)
+        half.rename(cache() / version)  # the last step: a version that is there is whole
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def cache() -> Path:
+    """The folder of all kernels."""
+    base = (
+        os.environ.get("PPOBSERVE_CACHE") or f"{os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'}/ppobserve"
+    )
+    return Path(base) / "kernels"
+
+
+def _note(name: str) -> Path:
+    return cache() / "names" / name
+
+
+def _cached(name: str) -> Kernel | None:
+    """The kernel that the name had last, or for a series the newest in the cache."""
+    versions = [_note(name).read_text()] if _note(name).exists() else []
+    if not versions or not _is_cached(versions[0]):
+        versions = [each.name for each in cache().glob(f"{name}.*") if _is_cached(each.name)]
+    return Kernel(name, version := newest(versions), _vmlinuz(version)) if versions else None
+
+
+def _is_cached(version: str) -> bool:
+    return any((cache() / version / "root/boot").glob("vmlinuz-*"))
+
+
+def _vmlinuz(version: str) -> Path:
+    (path,) = (cache() / version / "root/boot").glob("vmlinuz-*")
+    return path
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """One process at a time fetches; the others wait, and then find the kernel."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> int:
+    """Print the path of a kernel's vmlinuz."""
+    parser = argparse.ArgumentParser(prog="scripts/kernels", description="Fetch a Debian kernel for the guests.")
+    parser.add_argument("name", metavar="ROLE|SERIES", help=f"{', '.join(ROLES)}, or a series such as 6.12")
+    try:
+        print(find(parser.parse_args().name).vmlinuz)
+    except KernelMissing as missing:
+        print(f"scripts/kernels: {missing}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

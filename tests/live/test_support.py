@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +57,13 @@ def test_what_is_counted_here(features: Features, start: Start, require: Callabl
     assert found["tracepoint"]["metrics"]["pages_returned"] in ("yes", "counted")
     assert all(set(cell["metrics"]) == set(() if cell["refused"] else support.ROWS) for cell in found.values())
     if path := os.environ.get("PPOBSERVE_SUPPORT"):
-        Path(path).write_text(json.dumps(found))
+        Path(path).write_text(json.dumps({"kernel": this_kernel(), "rungs": found}))
+
+
+def this_kernel() -> str:
+    """Debian's version of the package, as its kernels have it in uname -v, or the release."""
+    debian = re.search(r"Debian \S+", platform.version())
+    return debian.group() if debian else platform.release()
 
 
 def refusal(features: Features, rung: Rung) -> str:

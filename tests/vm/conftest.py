@@ -1,95 +1,76 @@
-"""Guests: two at a time, each seen by one test. `pytest tests/vm --kernel 6.1` chooses; -s shows what they print.
+"""Guests: each seen by one test. `pytest tests/vm --role stable` or `--kernel 6.12` chooses; -s shows progress.
 
 One is a bench, whose time is instructions: what runs beside it does not matter.
+
+PPOBSERVE_REQUIRE_ROLES=a,b   roles whose kernel must be had, as must be what was chosen; others are skipped without it
 """
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator
+import os
+import shlex
+from collections.abc import Callable, Iterator
 from compileall import compile_dir
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from subprocess import Popen
+from contextlib import ExitStack
 
 import pytest
 
-from vmtest.guest import TOP, claimed
-from vmtest.kernels import DEFAULT, KERNELS, live_tests
+from tests.conftest import skip_or_fail
+from vmtest.guest import TOP
+from vmtest.kernels import ROLES
+from vmtest.live_tests import asked, every
+from vmtest.schedule import Guest, Schedule, Start, command, live_tests
 
-AT_ONCE = 2
 BENCH = "bench"
-PRINTED = "printed"
+ORDER = ("newest", "stable", "oldstable", BENCH, "sid", "oldest")
+"""The longest first."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kernel", action="append", choices=sorted(KERNELS), help="a guest's kernel, may be repeated")
+    parser.addoption("--role", action="append", choices=sorted(ROLES), help="a guest's kernel, may be repeated")
+    parser.addoption("--kernel", action="append", metavar="SERIES", help="the same by series, for example 6.12")
+    live = {"nargs": "+", "metavar": "NAME", "choices": every()}
+    parser.addoption("--live", help="only these of tests/live/test_NAME.py", **live)
 
 
 def chosen(config: pytest.Config) -> list[str]:
-    return config.getoption("--kernel", default=None) or list(DEFAULT)
+    """Roles and series that were asked for."""
+    return [name for option in ("--role", "--kernel") for name in config.getoption(option, default=None) or ()]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", chosen(metafunc.config), scope="session")
-
-
-@dataclass(frozen=True)
-class Guest:
-    """The live tests, running under one kernel, or the bench."""
-
-    process: Popen[bytes]
-    results: Path
-
-
-@contextmanager
-def started(name: str) -> Iterator[Guest]:
-    with claimed(name) as results:
-        process = _bench(results) if name == BENCH else _live_tests(name, results)
-        try:
-            yield Guest(process, results)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _live_tests(kernel: str, results: Path) -> Popen[bytes]:
-    where = ("--results", str(results), "--prefix", f"{kernel} | ")
-    return Popen([sys.executable, "-m", "vmtest.guest", *where, kernel, live_tests(kernel, results)], cwd=TOP)
-
-
-def _bench(results: Path) -> Popen[bytes]:
-    with (results / PRINTED).open("wb") as printed:
-        return Popen([sys.executable, "-m", "bench.cost", "--short"], cwd=TOP, stdout=printed)
-
-
-class Guests:
-    """Guests in the order of their names, ``AT_ONCE`` of them running: each wants a core."""
-
-    def __init__(self, stack: ExitStack, names: list[str]) -> None:
-        self._stack, self._waiting = stack, list(names)
-        self._started: dict[str, Guest] = {}
-
-    def finished(self, name: str) -> Guest:
-        """The guest of this name, a kernel's or the bench's, when it is done."""
-        while name not in self._started or self._started[name].process.poll() is None:
-            self._start_next()
-            time.sleep(0.5)
-        self._start_next()
-        return self._started[name]
-
-    def _start_next(self) -> None:
-        running = sum(guest.process.poll() is None for guest in self._started.values())
-        for name in self._waiting[: max(AT_ONCE - running, 0)]:
-            self._started[name] = self._stack.enter_context(started(name))
-            self._waiting.remove(name)
+        roles = [name for name in ORDER if name in ROLES]
+        metafunc.parametrize("kernel", chosen(metafunc.config) or roles, scope="session")
 
 
 @pytest.fixture(scope="session")
-def guests(pytestconfig: pytest.Config) -> Iterator[Guests]:
+def require_run(pytestconfig: pytest.Config) -> Callable[[Guest], None]:
+    """`require_run(guest)`: end the test if the guest was not run, as a failure where its role is required."""
+    required = (*chosen(pytestconfig), *os.environ.get("PPOBSERVE_REQUIRE_ROLES", "").split(","))
+
+    def check(guest: Guest) -> None:
+        if guest.not_run:
+            skip_or_fail(f"{guest.name} not run: {guest.not_run}", required=guest.name in required)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def guests(request: pytest.FixtureRequest) -> Iterator[Schedule]:
+    """Every guest that a collected test sees."""
     compile_dir(TOP / "ppobserve", quiet=1)  # guests cannot cache it, and an emulated CPU takes 10 s to compile it
+    config = request.config
+    names = {item.callspec.params["kernel"] for item in request.session.items if hasattr(item, "callspec")}
+    starts: dict[str, Start] = {
+        name: live_tests(name, shlex.join(["--tests", *(config.getoption("--live", default=None) or asked(name))]))
+        for name in sorted(names, key=_place)
+    }
+    if any(item.path.stem == "test_bench" for item in request.session.items):
+        starts[BENCH] = command("-m", "bench.cost", "--short")
     with ExitStack() as stack:
-        yield Guests(stack, [*chosen(pytestconfig), BENCH])
+        yield Schedule(stack, {name: starts[name] for name in sorted(starts, key=_place)})
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else 0
