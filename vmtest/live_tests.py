@@ -36,7 +36,7 @@ BY_KERNEL: Mapping[str, tuple[str, ...]] = {
 """tests/live/test_NAME.py to what a kernel must be able to do for it: without that it would only skip."""
 SHORT = ("attach", "support", "counts", "identity")
 WIDE = "newest"
-"""The role that is asked every file of tests/live: kernels make little difference to those that are not in BY_KERNEL."""
+"""The role that is asked all of tests/live. Kernels make little difference to what is not in BY_KERNEL."""
 
 
 def every() -> tuple[str, ...]:
