@@ -11,6 +11,7 @@ from ppobserve.cli import facts
 from ppobserve.errors import NotObservable, UsageError
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import Features
+from ppobserve.model.nearest import nearest
 from ppobserve.model.script import filled, summary
 from ppobserve.probe.scripts import templates
 
@@ -27,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Print one script, or what there is. UsageError for a name that is none, NotObservable for a kernel that can't."""
     scripts = templates()
     if args.name is not None and args.name not in scripts:
-        raise UsageError(f"there is no script {args.name!r}", because=f"there are {', '.join(scripts)}")
+        near = nearest(args.name, scripts)
+        raise UsageError(f"there is no script {args.name!r}", because=f"there are {', '.join(scripts)}", fix=near)
     features = facts.load(args.facts).features if args.facts else gather()
     print(filled(scripts[args.name], features) if args.name else _list(scripts, features), end="")
     return 0

@@ -9,32 +9,42 @@ from importlib import import_module
 
 from ppobserve import __version__
 from ppobserve.cli import streams
+from ppobserve.cli.parser import Parser
 from ppobserve.errors import PpobserveError
 
 COMMANDS = {
     "serve": "the daemon: Prometheus metrics over HTTP",
     "top": "what every pool does, once or every few seconds",
-    "trace": "a line an event: mismatches, slow refills, returns, and the life of pools",
-    "pools": "every pool there is: whose it is, its nodes, its ring and its state",
-    "record": "keep what every pool does in a file, to look at later or elsewhere",
-    "report": "a recording as one web page: plots, and a verdict in plain words",
+    "trace": "a line an event: mismatches, slow refills, returns, pools' lives",
+    "pools": "every pool there is: its owner, its nodes, its ring, its state",
+    "record": "keep what every pool does in a file, for later or elsewhere",
+    "report": "a recording as one web page: plots and a verdict",
     "check": "what can be observed on this kernel, how, and at which cost",
-    "bpftrace": "scripts for bpftrace, filled in for this kernel, for who wants no Python on the box",
-    "fleet": "many hosts, as Prometheus knows them: the worst of them and their pools",
+    "bpftrace": "bpftrace scripts for this kernel, for hosts without Python",
+    "fleet": "the worst of many hosts and their pools, from Prometheus",
     "lab": "traffic that exercises a real page_pool on any machine",
 }
 
+EXAMPLES = """examples:
+  sudo ppobserve check     # what this kernel lets ppobserve count
+  sudo ppobserve top       # every pool on a screen, q to end
+  sudo ppobserve serve     # then: curl http://127.0.0.1:10817/metrics
+"""
 
-def parser(known: Container[str] = COMMANDS) -> argparse.ArgumentParser:
+
+def parser(known: Container[str] = COMMANDS) -> Parser:
     """The parser of all commands; those that are not *known* are listed, but have no arguments.
 
     Importing a command brings all that it needs: a tenth of a second for what another one needs.
     """
-    top = argparse.ArgumentParser(
-        prog="ppobserve", description="Observe the kernel's page_pool, the recycler of network receive buffers."
+    top = Parser(
+        prog="ppobserve",
+        description="Observe the kernel's page_pool, the recycler of network receive buffers.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # the examples' lines stay
     )
     top.add_argument("--version", action="version", version=f"ppobserve {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name in known:

@@ -17,6 +17,7 @@ from ppobserve.cli import options
 from ppobserve.cli.interrupt import until_interrupted
 from ppobserve.cli.values import duration, whole
 from ppobserve.kernel.features import gather
+from ppobserve.model.nearest import question
 from ppobserve.model.trace import DEFAULT_LIMIT, Dropped, Event, Kind, Selection, event_document, start_document
 from ppobserve.probe.events import NODES
 from ppobserve.probe.tracing import Tracer
@@ -177,7 +178,7 @@ def _kinds(listed: str) -> frozenset[Kind]:
     names = [kind.value for kind in Kind]
     for name in listed.split(","):
         if name not in names:
-            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(names)}{question(name, names)}")
     return frozenset(map(Kind, listed.split(",")))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,6 +11,7 @@ from typing import Any
 from ppobserve.errors import ConfigError
 from ppobserve.model.address import bracketed
 from ppobserve.model.fold import Cardinality
+from ppobserve.model.nearest import nearest
 from ppobserve.model.plan import Level, Rung
 
 
@@ -54,8 +54,8 @@ def config_from(document: Any, source: str) -> Config:
 
 
 def _nearest(key: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"{close[0]!r}" if close else f"one of {', '.join(sorted(known))}"
+    close = nearest(key, known, cutoff=0.5)
+    return f"{close!r}" if close else f"one of {', '.join(sorted(known))}"
 
 
 def _value(key: str, value: Any, source: str) -> Any:
@@ -85,8 +85,7 @@ def check_choice(choices: type[Enum], value: Any, what: str) -> Any:
     """The member of an enum called *value*; ConfigError with the names there are, and the nearest."""
     names = [member.value for member in choices]
     if value not in names:
-        close = difflib.get_close_matches(str(value), names, n=1)
-        raise ConfigError(f"{what}: {value!r} is not one of {', '.join(names)}", fix=close[0] if close else "")
+        raise ConfigError(f"{what}: {value!r} is not one of {', '.join(names)}", fix=nearest(str(value), names))
     return choices(value)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from ppobserve.errors import UsageError
 from ppobserve.model.metrics import TABLE
+from ppobserve.model.nearest import nearest
 from ppobserve.model.plan import Plan
 from ppobserve.model.rates import Row
 from ppobserve.model.snapshot import State
@@ -113,8 +113,8 @@ def column_called(name: str, where: str) -> Column:
     """The column of this name; UsageError with the nearest one."""
     if column := BY_KEY.get(name):
         return column
-    near = difflib.get_close_matches(name, BY_KEY, n=1)
-    raise UsageError(f"{where}: there is no column {name!r}", fix=near[0] if near else f"one of {', '.join(BY_KEY)}")
+    fix = nearest(name, BY_KEY) or f"one of {', '.join(BY_KEY)}"
+    raise UsageError(f"{where}: there is no column {name!r}", fix=fix)
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,20 @@ def test_version(capsys: Capture) -> None:
     [
         ([], "required: COMMAND"),
         (["observe"], "'observe'"),
+        (["chek"], "ppobserve: no command 'chek'; did you mean 'check'?\n"),
+        (["Check"], "ppobserve: no command 'Check'; did you mean 'check'?\n"),
+        (["xyz"], "ppobserve: no command 'xyz'\n  try: ppobserve --help\n"),
+        (["lab", "vet"], "ppobserve: lab: no kind 'vet'; did you mean 'veth'?\n"),
+        (["lab"], "required: KIND"),
+        (
+            ["lab", "veth", "--secnds=1"],
+            "lab veth: error: unrecognized arguments: --secnds=1; did you mean '--seconds'?",
+        ),
+        (["top", "--lvel", "lean"], "ppobserve top: error: unrecognized arguments: --lvel; did you mean '--level'?\n"),
+        (["top", "--level", "standart"], "top: --level: 'standart' is not one of lean, standard, full; did you mean"),
+        (["top", "--level", "zzz"], "ppobserve: top: --level: 'zzz' is not one of lean, standard, full\n"),
+        (["trace", "--event", "slow,mismach"], "did you mean 'mismatch'?"),
+        (["bpftrace", "page_pool_refil"], "\n  try: page_pool_refill\n"),
         (["top", "0"], "0 is not between 0.01 and 86400 seconds"),
         (["top", "-1"], "-1"),
         (["top", "nan"], "nan is not between 0.01 and 86400 seconds"),
@@ -116,6 +130,25 @@ def test_a_wrong_command_line_exits_2_with_a_sentence(words: list[str], said: st
     assert status == 2
     assert said in err
     assert "_seconds" not in err and "_count" not in err
+
+
+def test_ppobserve_alone_shows_its_commands_a_line_each_and_three_examples(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    status, err = refused(lambda: main([]), capsys)
+    lines = err.split("\n")
+    assert status == 2
+    for name, summary in COMMANDS.items():
+        assert [line.split(maxsplit=1) for line in lines if line.startswith(f"    {name} ")] == [[name, summary]]
+    examples = lines[lines.index("examples:") + 1 :]
+    assert [line.split()[:2] for line in examples[: examples.index("")]] == [["sudo", "ppobserve"]] * 3
+    assert {line.split()[2] for line in examples[: examples.index("")]} <= set(COMMANDS)
+
+
+def test_a_word_behind_two_dashes_is_no_option(capsys: Capture) -> None:
+    status, err = refused(lambda: main(["bpftrace", "--", "--lvel"]), capsys)
+    assert (status, err.partition("\n")[0]) == (2, "ppobserve: there is no script '--lvel'")
 
 
 @pytest.mark.parametrize("command", ["serve", "top"])
