@@ -7,12 +7,15 @@ import select
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ppobserve.errors import LabError
 from ppobserve.lab import protocol
 
+_BROKEN = (ConnectionResetError.__name__, BrokenPipeError.__name__)
+_DEATH_SECONDS = 10.0
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); from ppobserve.lab import endpoint; "
@@ -75,6 +78,14 @@ class Child:
         self._process.kill()
         self._process.wait()
 
+    def is_dead(self, seconds: float) -> bool:
+        """True if the process has ended, or does so within *seconds*."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def _died(self) -> LabError:
         status = self._process.wait()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
@@ -82,7 +93,10 @@ class Child:
 
 
 def answers(*children: Child) -> list[Any]:
-    """One answer of each of *children*, in their order. The first failure or death among them is raised at once."""
+    """Return one answer of each of *children*, in their order. Raise the first failure or death among them at once.
+
+    A connection breaks because the child at its other end dies: then that death is raised, which may be noticed later.
+    """
     waiting, found = select.poll(), dict.fromkeys(children)
     by_fd = {child.fileno(): child for child in children}
     for fd in by_fd:
@@ -91,5 +105,17 @@ def answers(*children: Child) -> list[Any]:
         for fd, _ in waiting.poll():
             waiting.unregister(fd)
             child = by_fd.pop(fd)
-            found[child] = child.answer()
+            try:
+                found[child] = child.answer()
+            except LabError as failure:
+                raise _cause(failure, by_fd.values()) from None
     return list(found.values())
+
+
+def _cause(failure: LabError, others: Iterable[Child]) -> LabError:
+    """Return the death of one of *others* if it is why a connection broke, else *failure*."""
+    if failure.because in _BROKEN:
+        for child in others:
+            if child.is_dead(_DEATH_SECONDS):
+                return child._died()
+    return failure

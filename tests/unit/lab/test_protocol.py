@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -83,6 +84,36 @@ def test_of_several_children_the_one_that_failed_is_heard() -> None:
     finally:
         for asked in children:
             asked.close()
+
+
+@pytest.fixture
+def broken() -> Iterator[tuple[Child, Child]]:
+    """A sender whose answer is that its connection broke, and a receiver that has not answered yet."""
+    children = Child("sender"), Child("receiver")
+    children[0]._control.close()
+    children[0]._control, its_side = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its_side:
+        its_side.send(protocol.failure(ConnectionResetError(104, "Connection reset by peer")))
+        yield children
+    for each in children:
+        each.close()
+
+
+def test_a_connection_that_breaks_is_the_death_of_the_child_at_its_other_end(broken: tuple[Child, Child]) -> None:
+    """The sender may be heard first: the kernel closes what a process had open in any order."""
+    death = threading.Timer(0.1, os.kill, (broken[1].pid, 9))
+    death.start()
+    with pytest.raises(LabError, match="the lab's receiver died"):
+        answers(*broken)
+    death.join()
+
+
+def test_a_connection_that_breaks_by_itself_is_a_failure(
+    broken: tuple[Child, Child], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppobserve.lab.child._DEATH_SECONDS", 0.1)
+    with pytest.raises(LabError, match=r"the lab failed: .*Connection reset by peer"):
+        answers(*broken)
 
 
 def test_a_child_dies_with_the_thread_that_started_it() -> None:
