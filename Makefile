@@ -2,8 +2,8 @@
 # As root, or through sudo, which asks once.
 SHELL := /bin/bash
 .NOTPARALLEL:
-.PHONY: demo run test test-quick vm bench lint deb setup setup-test unit-tests live-tests quick-tests e2e-tests guests \
-	clean
+.PHONY: demo run test test-quick test-busy vm bench lint deb setup setup-test unit-tests live-tests quick-tests e2e-tests \
+	guests clean
 
 # Of `make vm`: the guests' kernels, by role or by series, and tests/live/test_NAME.py to run there (default: all).
 ROLE ?= $(if $(KERNEL),,stable)
@@ -65,6 +65,11 @@ e2e-tests: setup-test
 
 guests: setup-test
 	$(BIN)/python -m pytest -p no:cacheprovider -s $(JUNIT) tests/vm
+
+# Beside what a busy host runs. TIERS="e2e-tests" runs one tier so.
+TIERS ?= test
+test-busy: setup-test
+	scripts/under_load $(MAKE) $(TIERS)
 
 vm: setup-test
 	$(BIN)/python -m pytest -p no:cacheprovider -s tests/vm/test_kernels.py $(addprefix --role ,$(ROLE)) \
