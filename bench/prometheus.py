@@ -70,7 +70,7 @@ class Service:
         return sum(float(series["value"][1]) for series in self.query(expression))
 
 
-def eventually(ask: Callable[[], T], seconds: float = 30.0) -> T:
+def eventually(ask: Callable[[], T], seconds: float = 120.0) -> T:
     """What *ask* answers once that is true; the last answer when it never is."""
     end = time.monotonic() + seconds
     while not (answer := ask()) and time.monotonic() < end:

@@ -8,11 +8,13 @@ PPOBSERVE_FIGURES=FILE     figures are also appended here, one JSON document a l
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ CAPABILITIES = frozenset(
 )
 KALLSYMS = Path("/proc/kallsyms")
 VMLINUX_BTF = Path("/sys/kernel/btf/vmlinux")
+TURN = Path("/run/lock/ppobserve-test-runs")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,27 @@ FIGURES = pytest.StashKey[list[Figure]]()
 def pytest_configure() -> None:
     """A shell starts what it puts in the background with Ctrl-C ignored, and so would be whatever the tests start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """The fixtures of a test belong to its turn, also those that it shares with others."""
+    with turn() if "own_turn" in getattr(item, "fixturenames", ()) and os.geteuid() == 0 else nullcontext():
+        return (yield)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """No other run of these tests on this kernel makes pools of XDP test runs meanwhile."""
+    with TURN.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def own_turn() -> None:
+    """This test makes or counts pools of XDP test runs. They have no device that tells whose they are, so runs of these
+    tests at the same time take turns (see ``pytest_runtest_protocol``)."""
 
 
 @functools.cache

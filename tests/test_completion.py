@@ -16,7 +16,7 @@ import pytest
 from ppobserve.cli.main import COMMANDS
 from scripts import completion
 
-SECONDS = 20
+SECONDS = 60
 FOLDER = completion.FOLDER
 NETDEVS = sorted(os.listdir(completion.NETDEVS))
 NETDEV = next(name for name in NETDEVS if [each for each in NETDEVS if each.startswith(name[:-1])] == [name])
@@ -71,7 +71,10 @@ def test_lines_are_completed_at_a_terminal(shell: str) -> None:
             terminal.type(f"{command}\n")
         terminal.wait_for("ready")
         for typed, line in LINES:
+            completed = line.split()[-1]
+            times = terminal.seen.count(completed) + 1
             terminal.type(f"{typed}\t")
+            terminal.wait_for(completed, times)
             terminal.settle()
             terminal.type("\n")
             terminal.wait_for(f"ran: {line}")
@@ -89,10 +92,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, times: int = 1) -> None:
         end = time.monotonic() + SECONDS
-        while text not in self.seen:
-            assert time.monotonic() < end, f"no {text!r} in {self.seen!r}"
+        while self.seen.count(text) < times:
+            assert time.monotonic() < end, f"{text!r} is not {times} times in {self.seen!r}"
             self._read(0.1)
 
     def settle(self) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOOLS = ("unshare", "nsenter", "/lib/systemd/systemd", "systemctl")
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 180.0
 
 # Nothing of this host is started there: process 1 starts what our service needs, and that is nothing but journald.
 _ENTER = """
@@ -48,7 +48,7 @@ class Machine:
     init: int
     """Its process 1, as this host counts."""
 
-    def run(self, *words: str | Path, seconds: float = 120.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str | Path, seconds: float = 300.0) -> subprocess.CompletedProcess[str]:
         """A command in there, as root."""
         enter = ("nsenter", f"--target={self.init}", "-m", "-p", "-n", "-u", "-i", "-C", "--root", "--wd")
         clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -92,7 +92,7 @@ def booted(folder: Path) -> Iterator[Machine]:
         finally:
             for child in _children(process.pid):
                 os.kill(child, signal.SIGKILL)  # process 1: everything in there dies with it
-            process.wait(20)
+            process.wait(60)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> Machine:

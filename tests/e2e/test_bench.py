@@ -13,7 +13,7 @@ MOST = 50
 """Percent. Nothing runs once per frame at level standard; the rest is what this machine does meanwhile."""
 
 
-def test_frames_with_and_without(live: None, figure: Callable[..., None]) -> None:
+def test_frames_with_and_without(live: None, own_turn: None, figure: Callable[..., None]) -> None:
     bench = [sys.executable, "-m", "bench.frames", "--short"]
     printed = subprocess.run(bench, cwd=TOP, check=True, stdout=subprocess.PIPE, text=True).stdout
     section, (line,) = parted(printed)

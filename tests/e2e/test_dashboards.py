@@ -46,7 +46,7 @@ def test_no_panel_is_empty(name: str, watch: Watch) -> None:
         f"{panel['title']}: {target['expr']}"
         for panel in panels(DASHBOARDS[name])
         for target in panel["targets"]
-        if not eventually(lambda target=target: numbers(asked(watch, target)), 20)
+        if not eventually(lambda target=target: numbers(asked(watch, target)))
     ]
     assert empty == []
 
@@ -64,7 +64,7 @@ def has_data(watch: Watch, panel: dict[str, Any]) -> bool:
 def test_no_panel_has_nothing_but_a_zero_that_is_always_there(name: str, watch: Watch) -> None:
     """The hosts that are watched have every fault, so there is something to count."""
     shown = list(panels(DASHBOARDS[name]))
-    assert [panel["title"] for panel in shown if not eventually(lambda panel=panel: has_data(watch, panel), 20)] == []
+    assert [panel["title"] for panel in shown if not eventually(lambda panel=panel: has_data(watch, panel))] == []
     queries = [target for panel in shown for target in panel["targets"]]
     assert not any("vector(" in without_zero(target)["expr"] for target in queries)
 

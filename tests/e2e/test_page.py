@@ -26,6 +26,7 @@ from tests.e2e import hosts
 SHOTS = Path(__file__).parent.parent.parent / "build/page"
 BUSY = 3109
 """A second at which pages are on the wrong node."""
+PATIENCE_MS = 120_000
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 
 
@@ -86,6 +87,7 @@ def visit(browser: Any, site: Site) -> Iterator[Callable[..., Seen]]:
 
     def go(**options: Any) -> Seen:
         contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
         seen = Seen(contexts[-1].new_page())
         seen.page.on("console", lambda message: seen.complaints.append(message.text))
         seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))

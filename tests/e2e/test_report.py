@@ -16,6 +16,7 @@ from tests.unit.ui.test_report import HOSTILE, hostile
 TOP = Path(__file__).parent.parent.parent
 MOVING = TOP / "tests/data/recordings/moving.jsonl.gz"
 SHOTS = TOP / "build/report"
+PATIENCE_MS = 120_000
 SIZES = {"desk": (1280, 900), "phone": (360, 740)}
 
 
@@ -47,6 +48,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Seen]]:
 
     def go(path: Path, **options: Any) -> Seen:
         contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
         seen = Seen(contexts[-1].new_page())
         seen.page.on("console", lambda message: seen.complaints.append(message.text))
         seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))

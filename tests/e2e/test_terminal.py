@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel.bpf import program_ids
 from scripts.screen_pictures import RECORDING
-from tests.live.test_daemon import PPOBSERVE, gone, serving
+from tests.live.owned import gone, programs_of
+from tests.live.test_daemon import PPOBSERVE, serving
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 class Terminal:
     """A shell in tmux, of its own server: nobody else's sessions are touched."""
 
     def __init__(self, folder: Path, columns: int = 100, lines: int = 30) -> None:
-        self._socket = folder / "tmux"
+        self._socket, self.process = folder / "tmux", folder / "process"
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "env PS1='$ ' sh")
         self.until(lambda text: "$" in text)
 
@@ -80,23 +80,25 @@ def terminal(live: None, require: Callable[..., None], tmp_path: Path) -> Iterat
 @pytest.fixture
 def traffic(live: None) -> Iterator[None]:
     """A veth pair of the lab, sending until the test ends; its own programs (XDP) are there when it begins."""
-    command = [*PPOBSERVE, "lab", "veth", "--seconds", "300", "--rounds", "1"]
+    command = [*PPOBSERVE, "lab", "veth", "--seconds", "3600", "--rounds", "1"]
     lab = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert lab.stdout and lab.stdout.readline().startswith("TCP over veth")
     yield
     lab.send_signal(signal.SIGINT)
-    lab.communicate(timeout=60)
+    lab.communicate(timeout=SECONDS)
 
 
-def ppobserve(terminal: Terminal, words: str) -> None:
-    terminal.type(f"{sys.executable} -m ppobserve.cli.main {words}; echo status $?\n")
+def ppobserve(terminal: Terminal, words: str) -> Path:
+    """Type a command. Its process writes its number into the file that this returns."""
+    command = f"{sys.executable} -m ppobserve.cli.main {words}"
+    terminal.type(f"sh -c 'echo $$ > {terminal.process}; exec {command}'; echo status $?\n")
+    return terminal.process
 
 
 def test_keys_are_typed_and_the_screen_is_read(terminal: Terminal, traffic: None) -> None:
-    before = program_ids()
-    ppobserve(terminal, "top 0.2 --level standard --filter ppv1")
+    process = ppobserve(terminal, "top 0.2 --level standard --filter ppv1")
     terminal.sees("ppv1", "every 0.2 s", "level standard by", "only ppv1", "? help")
-    attached = program_ids() - before
+    attached = programs_of(int(process.read_text()))
     assert len(attached) > 3
     terminal.press("Enter")
     terminal.sees("veth", "returned because", "ring_full", "kept now", "esc back")
@@ -123,9 +125,9 @@ def test_a_recording_with_the_mouse_and_in_other_sizes(terminal: Terminal) -> No
     """Nothing is attached for that: it is the terminal that is tried."""
     terminal.type("export COLUMNS=80 LINES=24\n")  # as some shells do: the terminal itself is believed
     ppobserve(terminal, f"top --from {RECORDING}")
-    terminal.sees("web-17", "▶ 00:0", "zombies")
+    terminal.sees("web-17", "▶ 0", "zombies")
     terminal.type(" ")
-    lines = terminal.sees("‖ 00:0", "paused").split("\n")
+    lines = terminal.sees("‖ 0", "paused").split("\n")
     bar = next(place for place, line in enumerate(lines) if "‖" in line)
     cells = [place for place, each in enumerate(lines[bar]) if each in "━─"]
     terminal.click(cells[len(cells) // 2], bar)
@@ -150,10 +152,9 @@ def test_a_recording_with_the_mouse_and_in_other_sizes(terminal: Terminal) -> No
 
 def test_a_daemon_that_goes_down_while_it_is_watched(terminal: Terminal, traffic: None) -> None:
     with serving() as daemon:
-        before = program_ids()
-        ppobserve(terminal, f"top 0.2 --from {daemon.url}")
+        process = ppobserve(terminal, f"top 0.2 --from {daemon.url}")
         terminal.sees("ppv1", "every 0.2 s")
-        assert program_ids() <= before, "nothing is attached twice"
+        assert not programs_of(int(process.read_text())), "nothing is attached twice"
         daemon.process.kill()
         terminal.sees(f"cannot read {daemon.url}: connection refused; shown is ", "ppv1")
     terminal.type("q")
@@ -165,12 +166,10 @@ def test_a_daemon_that_is_down_is_a_sentence_and_no_screen(terminal: Terminal) -
     terminal.sees("ppobserve: cannot read http://127.0.0.1:1: connection refused", "status 1")
 
 
-def test_sigterm_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path: Path) -> None:
-    before, process = program_ids(), tmp_path / "process"
-    command = f"{sys.executable} -m ppobserve.cli.main top --level standard"
-    terminal.type(f"sh -c 'echo $$ > {process}; exec {command}'; echo status $?\n")
+def test_sigterm_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
+    process = ppobserve(terminal, "top --level standard")
     terminal.sees("level standard by", "zombies")
-    attached = program_ids() - before
+    attached = programs_of(int(process.read_text()))
     os.kill(int(process.read_text()), signal.SIGTERM)
     screen = terminal.sees("status ")
     assert "zombies" not in screen
@@ -185,13 +184,13 @@ COLOURED = re.compile("\x1b\\[[0-9;]*[34][0-7]|\x1b\\[[0-9;]*[34]8[;:]")
 
 def test_without_colour_nothing_is_coloured(terminal: Terminal) -> None:
     ppobserve(terminal, f"top --from {RECORDING}")
-    terminal.sees("web-17", "▶ 00:0", "zombies")
+    terminal.sees("web-17", "▶ 0", "zombies")
     assert COLOURED.search(terminal.text("-e"))
     terminal.type("q")
     terminal.sees("status 0")
     terminal.type("clear; export NO_COLOR=1\n")
     ppobserve(terminal, f"top --from {RECORDING}")
-    terminal.sees("web-17", "▶ 00:0", "zombies")
+    terminal.sees("web-17", "▶ 0", "zombies")
     assert not COLOURED.search(terminal.text("-e"))
     terminal.type("q")
     terminal.sees("status 0")

@@ -16,13 +16,13 @@ import pytest
 from ppobserve.lab.frames import run_frames
 from tests.live.traffic import has_frames
 
-SECONDS = 60
+SECONDS = 120
 SCHEMA = jsonschema.Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/schema/trace.json").read_text()))
 COMMAND = (sys.executable, "-m", "ppobserve.cli.main", "trace", "--netdev", "-")
 
 
 @pytest.fixture(autouse=True)
-def frames(live: None, require: Callable[..., None]) -> None:
+def frames(live: None, own_turn: None, require: Callable[..., None]) -> None:
     require(has_frames(), "the kernel has no live frames", capability="frames")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import pytest
@@ -12,9 +13,12 @@ from ppobserve.kernel.features import gather
 from ppobserve.lab.veth import End
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung, make_plan
+from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.tables import MappedTables
+from ppobserve.source.governed import Governed
 from ppobserve.source.live import Live
 from tests.live.traffic import has_frames, veth_has_pools
 
@@ -23,6 +27,9 @@ Start = Callable[..., Live]
 SECONDS = 60
 """What waits for the end of a pool gives up after: the kernel looks after detached pools once a second."""
 TURNS = 5
+DISTURBED_SECONDS = 600
+SPARE = 0 if os.environ.get("PPOBSERVE_GUEST") else 4
+"""Pools that others may make in a turn that counts as undisturbed."""
 Seen = TypeVar("Seen")
 Sources = Mapping[tuple[Level, Rung], Live]
 
@@ -76,7 +83,7 @@ def sources(features: Features, start: Start) -> Sources:
 
 
 @pytest.fixture(scope="session")
-def frames(live: None, require: Callable[..., None]) -> None:
+def frames(live: None, own_turn: None, require: Callable[..., None]) -> None:
     """Traffic by live frames, each call with a pool of its own (5.18)."""
     require(has_frames(), "the kernel has no live frames", capability="frames")
 
@@ -87,7 +94,7 @@ def veth(start: Start, require: Callable[..., None]) -> None:
     require(veth_has_pools(start()), "the kernel's veth has no page_pool", capability="veth")
 
 
-def missed(source: Live | Attached) -> int:
+def missed(source: Live | Governed | Attached) -> int:
     """How many events the kernel did not show to these programs, as it says itself (docs/how-it-counts.md)."""
     return sum(source.hooks_missed().values())
 
@@ -114,6 +121,47 @@ def eventually(holds: Callable[[], bool], seconds: float) -> bool:
     return holds()
 
 
+def settled(read: Callable[[], Seen], pause: float = 0.0) -> Seen:
+    """What *read* gives twice in a row, so many seconds apart.
+
+    Where the CPU is busy, the last packets of a transfer may still be on their way, in the midst of what is read.
+    """
+    end, last = time.monotonic() + SECONDS, read()
+    while True:
+        time.sleep(pause)
+        if (now := read()) == last:
+            return now
+        assert time.monotonic() < end, f"not quiet after {SECONDS} s: {last}, {now}"
+        last = now
+
+
+def undisturbed(source: Live, happen: Callable[[], tuple[Seen, Collection[End]]], *, test_runs: bool = False) -> Seen:
+    """What *happen* gives, beside the ends of its own labs, in a turn in which the host got SPARE other pools at most.
+
+    For what hangs on how many pools there are: other programs have some, too, and may make one at any time. It says
+    with *test_runs* that it makes some without a device itself.
+    """
+    end = time.monotonic() + DISTURBED_SECONDS
+    while time.monotonic() < end:
+        before = others(source), of_test_runs(source)
+        seen, own = happen()
+        if len(others(source, own) - before[0]) <= SPARE and (test_runs or of_test_runs(source) == before[1]):
+            return seen
+    pytest.fail(f"other pools came in each turn for {DISTURBED_SECONDS} s")
+
+
+def others(source: Live, own: Collection[End] = ()) -> set[tuple[str, ...]]:
+    """The keys of all pools that have a device, and of its ended ones, but for those of our *own* labs."""
+    mine = {(end.netns, end.ifindex) for end in own}
+    pools = (each.pool for each in source.read().pools)
+    return {pool.key for pool in pools if pool.ifindex and (pool.netns, pool.ifindex) not in mine}
+
+
+def of_test_runs(source: Live) -> int:
+    """Pages ever held by pools without a device, as test runs make them."""
+    return sum(total(each.counters["pages_held"]) for each in source.read().pools if not each.pool.ifindex)
+
+
 def of_device(snapshot: Snapshot, end: End) -> list[PoolSample]:
     """The pools of a device of the lab that have not ended."""
     return [
@@ -135,6 +183,11 @@ def pool_of(snapshot: Snapshot, end: End) -> PoolSample:
 
 def address_of(attached: Attached, end: End) -> int:
     """Where the kernel has the pool of a device."""
+    (entry,) = entries_of(attached, end)
+    return int(entry.owner)
+
+
+def entries_of(attached: Attached, end: End) -> list[abi.Pool]:
+    """What the table has of the pools of a device, without those that were seen to end."""
     pools = [raw for _, raw in MappedTables(attached).copy().entries() if not raw.owner & 1]
-    (owner,) = (raw.owner for raw in pools if (raw.netns, raw.ifindex) == (end.netns, end.ifindex))
-    return int(owner)
+    return [raw for raw in pools if (raw.netns, raw.ifindex) == (end.netns, end.ifindex)]

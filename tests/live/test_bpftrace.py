@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
 from ppobserve.errors import NotObservable
+from ppobserve.lab import veth
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.script import filled
@@ -23,7 +26,7 @@ from ppobserve.probe.scripts import templates
 from ppobserve.source.live import Live
 from tests.live import bpftrace
 from tests.live.bpftrace import Maps, Running, cells, returned, summed
-from tests.live.conftest import Start
+from tests.live.conftest import Start, settled
 from tests.live.traffic import has_frames, moving_dropped, veth_has_pools
 
 MEGABYTE = 1_000_003
@@ -31,9 +34,11 @@ FRAMES = 30_011
 PARKED = 30_011
 ROUNDS = (0, 1, 0, 1)
 
-# The devices of each kind of traffic. Both ends of a pair are one: a network namespace's number is used again, so the
-# ended pools of one lab's ppv0 may be counted with those of another's ppv1. Test runs make pools without a device.
-TRAFFIC = {"live frames": ("",), "veth": ("ppv0", "ppv1")}
+# The devices of each kind of traffic; other labs have others, so they have names of their own. Both ends of a pair are
+# one: a network namespace's number is used again, so the ended pools of one end may be counted with those of another.
+# Test runs make pools without a device.
+DEVICES = (f"pp{os.getpid()}a", f"pp{os.getpid()}b")
+TRAFFIC = {"live frames": ("",), "veth": DEVICES}
 
 
 @dataclass(frozen=True)
@@ -59,19 +64,31 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(
-    features: Features, start: Start, require: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+    features: Features,
+    start: Start,
+    own_turn: None,
+    require: Callable[..., None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Watched]:
     require(bpftrace.BPFTRACE, "bpftrace is not installed")
     folder, source = tmp_path_factory.mktemp("scripts"), start()
+    has_veth = veth_has_pools(source)  # by a lab that is gone before anything is counted
     with ExitStack() as stack:
         running, refused = started(features, folder, stack)
         for each in running.values():
             why = each.wait_until_attached()
             require(not why, why, capability="bpftrace")
         before = source.read()
-        traffic = (*traffic_of_test_runs(features), *traffic_of_veth(source, stack))
+        traffic = (*traffic_of_test_runs(features), *(traffic_of_veth(stack) if has_veth else ()))
+        settled(lambda: counted(source))
         gained = delta(source.read(), before)
         yield Watched({name: each.end() for name, each in running.items()}, refused, gained, traffic)
+
+
+def counted(source: Live) -> dict[tuple[str, ...], Counters]:
+    """What the pools of our traffic have counted."""
+    ours = {device for devices in TRAFFIC.values() for device in devices}
+    return {each.pool.key: each.counters for each in source.read().pools if each.pool.netdev in ours}
 
 
 def started(features: Features, folder: Path, stack: ExitStack) -> tuple[dict[str, Running], dict[str, str]]:
@@ -97,11 +114,9 @@ def traffic_of_test_runs(features: Features) -> tuple[str, ...]:
     return ("live frames",)
 
 
-def traffic_of_veth(source: Live, stack: ExitStack) -> tuple[str, ...]:
+def traffic_of_veth(stack: ExitStack) -> tuple[str, ...]:
     """TCP whose sender moves between the nodes (6.4). One pair is destroyed with pages out, the other left alive."""
-    if not veth_has_pools(source):
-        return ()
-    zombie, alive = (stack.enter_context(VethLab(receiver_cpu=0)) for _ in range(2))
+    zombie, alive = (stack.enter_context(of_our_names()) for _ in range(2))
     for cpu in ROUNDS:
         zombie.send(MEGABYTE, cpu=cpu)
     for cpu in (0, 1):
@@ -110,6 +125,15 @@ def traffic_of_veth(source: Live, stack: ExitStack) -> tuple[str, ...]:
     zombie.park(PARKED, cpu=0)
     zombie.destroy_pools()
     return ("veth",)
+
+
+@contextmanager
+def of_our_names() -> Iterator[VethLab]:
+    """A lab whose devices are DEVICES."""
+    named = {"SENDER_DEVICE": DEVICES[0], "RECEIVER_DEVICE": DEVICES[1]}
+    named |= {name: dict(zip(DEVICES, getattr(veth, name).values(), strict=True)) for name in ("_ADDRESSES", "_MACS")}
+    with mock.patch.multiple(veth, **named), VethLab(receiver_cpu=0) as lab:
+        yield lab
 
 
 def test_a_script_runs_or_there_is_a_sentence_why_not(watched: Watched, features: Features) -> None:
@@ -206,8 +230,15 @@ def test_returns_are_the_same(watched: Watched, devices: tuple[str, ...]) -> Non
 def test_pages_in_flight_are_the_same(watched: Watched, require: Callable[..., None]) -> None:
     require("veth" in watched.traffic, "the kernel's veth has no page_pool", capability="veth")
     maps, alive = watched.maps["page_pool_inflight"], watched.alive(TRAFFIC["veth"])
-    assert maps["@inflight"] == {id: each.gauges["inflight_pages"] for id, each in alive.items()}
-    assert maps["@device"] == {id: each.pool.netdev for id, each in alive.items()}
+    assert of(alive, maps["@inflight"]) == {id: each.gauges["inflight_pages"] for id, each in alive.items()}
+    assert {id: name for id, name in maps["@device"].items() if name in DEVICES} == {
+        id: each.pool.netdev for id, each in alive.items()
+    }
     zombies = {id: each for id, each in alive.items() if each.pool.state is State.DETACHED}
-    assert maps["@zombie_pages"] == {id: each.gauges["inflight_pages"] for id, each in zombies.items()}
-    assert zombies and maps["@zombie_seconds"].keys() == zombies.keys()
+    assert of(alive, maps["@zombie_pages"]) == {id: each.gauges["inflight_pages"] for id, each in zombies.items()}
+    assert zombies and of(alive, maps["@zombie_seconds"]).keys() == zombies.keys()
+
+
+def of(pools: Collection[str], cells: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of these pools; others may have some, too."""
+    return {id: value for id, value in cells.items() if id in pools}

@@ -16,7 +16,7 @@ from ppobserve.model.snapshot import Snapshot, State, delta
 from ppobserve.probe.attach import attach
 from ppobserve.source.live import Live
 from tests.live.conftest import SECONDS, Sources, Start, eventually, unmissed
-from tests.live.traffic import FRAMES, MOVING_FRAMES, STAYS, moving_frames, moving_slowly
+from tests.live.traffic import STAYED, STAYS, TRIES, Sent, moving_frames, moving_slowly
 
 pytestmark = pytest.mark.usefixtures("frames")
 
@@ -100,15 +100,15 @@ class Watched:
     counted: Mapping[tuple[Level, Rung], Counters]
 
 
-def watched(sources: Sources, frames: int, send: Callable[[], bool]) -> Watched:
-    """What *sources* count while *send* sends *frames*; it says whether it moved."""
+def watched(sources: Sources, send: Callable[[], Sent]) -> Watched:
+    """What *sources* count of what *send* sends."""
 
     def turn() -> Watched:
         before = {key: deviceless(source) for key, source in sources.items()}
-        moved = send()
+        sent = send()
         assert eventually(lambda: all(map(all_ended, sources.values())), SECONDS)
         after = {key: deviceless(source) for key, source in sources.items()}
-        return Watched(frames, moved, {key: delta(after[key], before[key]).counters() for key in sources})
+        return Watched(sent.frames, sent.moved, {key: delta(after[key], before[key]).counters() for key in sources})
 
     return unmissed(sources.values(), turn)
 
@@ -117,11 +117,12 @@ def watched(sources: Sources, frames: int, send: Callable[[], bool]) -> Watched:
 def moving(features: Features, sources: Sources) -> Watched:
     """Once for all: frames that stay, then frames whose sender moves, dropped and redirected."""
 
-    def send() -> bool:
+    def send() -> Sent:
         run_frames(STAYING, cpu=0)
-        return moving_frames(features)
+        sent = moving_frames(features)
+        return replace(sent, frames=STAYING + sent.frames)
 
-    return watched(sources, STAYING + MOVING_FRAMES + FRAMES, send)
+    return watched(sources, send)
 
 
 @pytest.mark.parametrize("level", [Level.STANDARD, Level.LEAN])
@@ -170,5 +171,24 @@ def test_a_mismatch_that_empties_the_ring_is_one(
 
 @pytest.fixture(scope="module")
 def small_ring(features: Features, sources: Sources) -> Watched:
-    """Frames whose sender moves, through a ring of two."""
-    return watched(sources, SMALL_FRAMES, lambda: moving_slowly(features, SMALL_FRAMES, batch=2))
+    """Frames whose sender moves, through a ring of two, until a refill got one page: on a busy CPU that may take a
+    while, as it takes a move in the midst of it."""
+    lean = next((sources[key] for key in sources if key[0] is Level.LEAN and key[1] is not Rung.TRACEPOINT), None)
+
+    def send() -> Sent:
+        begin = of_one_page(lean) if lean else 0
+        sent = 0
+        for _ in range(TRIES):
+            moving_slowly(features, SMALL_FRAMES, batch=2)
+            sent += SMALL_FRAMES
+            if not lean or STAYED or of_one_page(lean) > begin:
+                break
+        return Sent(sent, moved=True)
+
+    return watched(sources, send)
+
+
+def of_one_page(source: Live) -> int:
+    """Refills of test runs' pools that got one page."""
+    batches = deviceless(source).counters().get("refill_batch_pages")
+    return batches.buckets[1] if isinstance(batches, Histogram) else 0

@@ -13,7 +13,7 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.source.live import Live
-from tests.live.conftest import SECONDS, Start, eventually, pool_of
+from tests.live.conftest import SECONDS, Start, eventually, pool_of, settled
 
 pytestmark = pytest.mark.usefixtures("veth")
 
@@ -48,7 +48,7 @@ def test_a_device_that_is_renamed_takes_its_series_along(lab: VethLab, start: St
     end = lab.receiver
     lab.replace_pools()  # so that some of its pools have ended
     lab.send(SENT, cpu=0)
-    before = held(source, end, end.device)
+    before = settled(lambda: held(source, end, end.device))
     pool = pool_of(source.read(), end).pool.id
     ip(end, "set", end.device, "name", "ppnew")
     assert (pool_of(source.read(), end).pool.netdev, pool_of(source.read(), end).pool.id) == ("ppnew", pool)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ppobserve.errors import LabError, UsageError
+from ppobserve.kernel import netns
 from ppobserve.lab.frames import bursts, run_frames
 from ppobserve.lab.veth import End, VethLab
 from tests.live.conftest import eventually
@@ -25,11 +27,17 @@ HOLDER = """
 import time
 from ppobserve.lab.veth import VethLab
 with VethLab() as lab:
-    print(lab.sender.pid, lab.receiver.pid, lab.sender.netns, lab.receiver.netns, flush=True)
+    print(lab.sender.pid, lab.receiver.pid, flush=True)
     while True:
         lab.send(1 << 20)
 """
 pytestmark = pytest.mark.usefixtures("live")
+
+
+Namespace = tuple[int, int]
+"""The inode number of a network namespace, which another may get as soon as it is gone, and its cookie, which none
+gets again; 0 before 5.14 (kernel commit e8b9eab99232, "net: retrieve netns cookie via getsocketopt")."""
+SO_NETNS_COOKIE = 71
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,10 @@ class Traces:
     """What would show that a lab is still there."""
 
     pids: frozenset[int]
-    namespaces: frozenset[int]
+    namespaces: frozenset[Namespace]
 
     def __bool__(self) -> bool:
-        return any(map(alive, self.pids)) or bool(self.namespaces & network_namespaces())
+        return any(map(alive, self.pids)) or bool(self.namespaces & network_namespaces(self.namespaces))
 
 
 def alive(pid: int) -> bool:
@@ -51,25 +59,42 @@ def alive(pid: int) -> bool:
         return False
 
 
-def network_namespaces() -> set[int]:
-    """The inode numbers of all network namespaces that a process is in."""
-    found = set()
-    for link in Path("/proc").glob("[0-9]*/ns/net"):
-        try:
-            found.add(link.stat().st_ino)
-        except OSError:  # it ended meanwhile, or is a kernel thread's
-            continue
+def network_namespaces(like: Collection[Namespace]) -> set[Namespace]:
+    """Those of all network namespaces that a process is in, or that have a name, whose inode number is one of these."""
+    wanted = {inode for inode, _ in like}
+    paths = [path for path in netns.namespaces() if _inode(path) in wanted]
+    return set(netns.visit(paths, lambda inode: (inode, cookie())))
+
+
+def namespace_of(pid: int) -> Namespace:
+    """The network namespace of a process."""
+    (found,) = netns.visit([Path(f"/proc/{pid}/ns/net")], lambda inode: (inode, cookie()))
     return found
 
 
+def cookie() -> int:
+    """Of the network namespace that the calling thread is in."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_one:
+        try:
+            return int.from_bytes(any_one.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), sys.byteorder)
+        except OSError:
+            return 0
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:  # its process ended meanwhile
+        return 0
+
+
 def traces(*ends: End) -> Traces:
-    return Traces(frozenset(end.pid for end in ends), frozenset(end.netns for end in ends))
+    return Traces(frozenset(end.pid for end in ends), frozenset(namespace_of(end.pid) for end in ends))
 
 
-def host_network() -> tuple[set[str], set[str]]:
-    """The devices of the host's namespace, and the named namespaces."""
-    named = Path("/run/netns")
-    return set(os.listdir("/sys/class/net")), set(os.listdir(named)) if named.exists() else set()
+def of_labs() -> set[str]:
+    """The devices of this namespace that have a name like a lab's; others come and go meanwhile."""
+    return {name for name in os.listdir("/sys/class/net") if name.startswith("pp")}
 
 
 def received_bytes(end: End) -> int:
@@ -80,11 +105,10 @@ def received_bytes(end: End) -> int:
 
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
-    """The host's network is the same after the test as before it."""
-    before = host_network()
+    """The host's network has nothing of a lab after the test, as before it."""
+    assert not of_labs()
     yield
-    assert host_network() == before
-    assert not {name for name in before[0] if name.startswith("ppv")}
+    assert not of_labs()
 
 
 @pytest.fixture
@@ -167,9 +191,9 @@ def test_the_death_of_a_child_is_an_error_and_the_other_one_ends() -> None:
 def test_sigkill_of_the_lab_leaves_nothing(started: Callable[..., subprocess.Popen[str]]) -> None:
     holder = started("-c", HOLDER)
     assert holder.stdout
-    numbers = [int(number) for number in holder.stdout.readline().split()]
-    left = Traces(frozenset(numbers[:2]), frozenset(numbers[2:]))
-    assert left
+    pids = frozenset(map(int, holder.stdout.readline().split()))
+    left = Traces(pids, frozenset(map(namespace_of, pids)))
+    assert left and len(left.namespaces) == 2
     holder.kill()
     holder.wait()
     assert eventually(lambda: not left, PATIENCE_SECONDS)
@@ -180,14 +204,16 @@ def test_ctrl_c_ends_with_a_result_and_leaves_nothing(started: Callable[..., sub
     command = started(*LAB, "veth", "--json")
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
     assert eventually(lambda: len(children.read_text().split()) == 2, PATIENCE_SECONDS)
-    left = Traces(frozenset(map(int, children.read_text().split())), frozenset())
+    pids = frozenset(map(int, children.read_text().split()))
+    assert eventually(lambda: len({namespace_of(os.getpid()), *map(namespace_of, pids)}) == 3, PATIENCE_SECONDS)
+    left = Traces(pids, frozenset(map(namespace_of, pids)))
     command.send_signal(signal.SIGINT)
     out, _ = command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == 0
     result = json.loads(out)
     assert result["bytes"] == sum(each["bytes"] for each in result["rounds"])
+    assert {device["netns"] for device in result["devices"]} == {inode for inode, _ in left.namespaces}
     assert not left
-    assert not {device["netns"] for device in result["devices"]} & network_namespaces()
 
 
 @pytest.mark.usefixtures("frames")

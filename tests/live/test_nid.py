@@ -11,13 +11,12 @@ from ppobserve.lab.affinity import pinned
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
-from ppobserve.model.series import total
-from ppobserve.model.snapshot import PoolSample, delta
+from ppobserve.model.series import Counters, subtract, total
 from ppobserve.model.trace import Kind, Selection
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.tracing import Tracer
 from ppobserve.source.live import Live
-from tests.live.conftest import address_of, pool_of
+from tests.live.conftest import address_of, pool_of, settled
 
 pytestmark = pytest.mark.usefixtures("veth")
 
@@ -53,9 +52,9 @@ def move(attached: Attached, pool: int, returns: int) -> None:
             bpf.test_run(attached.program("page_returned"), context=bpf.u64s([pool, NET_IOV, 0]))
 
 
-def returned(sample: PoolSample) -> dict[str, int]:
+def returned(counters: Counters) -> dict[str, int]:
     """Pages by reason, without those that there are none of."""
-    return {reason: pages for (reason,), pages in sample.counters["pages_returned"].items() if pages}
+    return {reason: pages for (reason,), pages in counters["pages_returned"].items() if pages}
 
 
 def test_what_a_move_empties_out_of_the_cache_is_counted_as_that_and_what_follows_is_not(
@@ -66,12 +65,12 @@ def test_what_a_move_empties_out_of_the_cache_is_counted_as_that_and_what_follow
     source = Live(attached)
     with VethLab(receiver_cpu=CPU) as lab:
         lab.send(SENT, cpu=CPU)
-        before = source.read()
-        cached = int(pool_of(before, lab.receiver).gauges["cache_pages"])
+        before = settled(lambda: pool_of(source.read(), lab.receiver))
+        cached = int(before.gauges["cache_pages"])
         move(attached, address_of(attached, lab.receiver), cached + 1)
-        moved = pool_of(delta(source.read(), before), lab.receiver)
+        moved = subtract(pool_of(source.read(), lab.receiver).counters, before.counters)
     assert cached > 0
-    assert total(moved.counters["nid_updates"]) == 1
+    assert total(moved["nid_updates"]) == 1
     expected = {"other": cached + 1} if rung is Rung.TRACEPOINT else {"nid_update": cached, "other": 1}
     assert returned(moved) == expected
 
@@ -85,10 +84,12 @@ def test_a_trace_of_a_move_tells_it_and_the_pages_that_it_gives_up(
     try:
         with VethLab(receiver_cpu=CPU) as lab:
             lab.send(SENT, cpu=CPU)
-            cached = int(pool_of(Live(attached).read(), lab.receiver).gauges["cache_pages"])
+            source = Live(attached)
+            cached = int(settled(lambda: pool_of(source.read(), lab.receiver)).gauges["cache_pages"])
             tracer.read()  # what the traffic made
             move(tracer.attached, address_of(attached, lab.receiver), cached + 1)
-            events = tracer.read()
+            mine = lab.receiver.netns, lab.receiver.ifindex
+            events = [event for event in tracer.read() if (event.netns, event.ifindex) == mine]
     finally:
         tracer.close()
     assert cached > 0

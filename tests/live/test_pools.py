@@ -12,7 +12,7 @@ from tests.live.conftest import Start
 MEGABYTE = 1_000_003
 
 
-@pytest.mark.usefixtures("veth")
+@pytest.mark.usefixtures("veth", "own_turn")
 def test_each_pool_is_listed_once_with_its_device_and_ended_ones_are_not(start: Start) -> None:
     source = start()
     with VethLab(receiver_cpu=0) as lab:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ppobserve.errors import NotObservable
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
@@ -50,6 +52,7 @@ class Seen:
     """When a pool was detached, with pages out, where this kernel can be brought to that; the audit is sure by then."""
 
 
+@pytest.mark.usefixtures("own_turn")
 def test_what_is_counted_here(features: Features, start: Start, require: Callable[..., None]) -> None:
     sources = {rung: start(Level.FULL, rung) for rung in Rung if not refusal(features, rung)}
     seen = unmissed(sources.values(), lambda: moved(sources, features))

@@ -12,7 +12,6 @@ from functools import cache
 
 import pytest
 
-from ppobserve.kernel import bpf
 from ppobserve.lab.frames import run_frames
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
@@ -21,12 +20,15 @@ from ppobserve.model.series import total
 from ppobserve.model.snapshot import Snapshot, delta
 from ppobserve.model.trace import Event, Kind, Selection
 from ppobserve.probe.tracing import Tracer
-from tests.live.conftest import Start, eventually, unmissed
-from tests.live.traffic import STAYS, moving_dropped
+from tests.live.conftest import Start, settled, unmissed
+from tests.live.owned import gone, programs_of
+from tests.live.traffic import STAYS, TRIES, moving_dropped
 
+BOTH_WAYS = {("0", "1"), ("1", "0")}
 FRAMES = 1009
 MEGABYTE = 1_000_003
-EVERYTHING = Selection(limit=0, stack=True)
+# Of test runs alone: the stacks of what goes through the pools of others would fill any buffer.
+EVERYTHING = Selection(netdevs=frozenset({""}), limit=0, stack=True)
 MISMATCHES = Selection(frozenset({Kind.MISMATCH}), limit=0)
 # An emulated CPU compiles for ten seconds or more: there, each kind of buffer has one test.
 GUEST = bool(os.environ.get("PPOBSERVE_GUEST"))
@@ -47,7 +49,7 @@ def tracing(features: Features, selection: Selection, ring: bool | None = None) 
 
 @pytest.fixture(scope="module")
 def trace(features: Features) -> Iterator[Trace]:
-    """A trace of everything, stacks too, or of *selection*, by a rung; what had been sent before is gone."""
+    """A trace of all events of test runs, stacks too, or of *selection*, by a rung; what was sent before is gone."""
     started: dict[tuple[Rung, Selection], Tracer] = {}
 
     def begin(rung: Rung, selection: Selection = EVERYTHING) -> Tracer:
@@ -142,7 +144,7 @@ def moves(features: Features, start: Start, trace: Trace) -> Callable[[], Moves]
 
         def turn() -> Moves:
             before = {rung: source.read() for rung, source in sources.items()}
-            moved = moving_dropped(features)
+            moved = moving_dropped(features).moved
             events = {rung: without_device(tracer) for rung, tracer in tracers.items()}
             return Moves(moved, events, {rung: delta(sources[rung].read(), before[rung]) for rung in rungs})
 
@@ -174,23 +176,29 @@ def test_mismatches_equal_the_counters_node_by_node(
     with VethLab(receiver_cpu=0) as lab:
         mine = {(end.netns, end.ifindex) for end in (lab.sender, lab.receiver)}
 
-        def turn() -> tuple[Snapshot, list[Event]]:
-            before = source.read()
-            for cpu in (0, 1, 0, 1):
-                lab.send(MEGABYTE, cpu=cpu)
-            return delta(source.read(), before), tracer.read()
+        def cells(before: Snapshot) -> Counter[tuple[str, ...]]:
+            found: Counter[tuple[str, ...]] = Counter()
+            for sample in delta(source.read(), before).pools:
+                if (sample.pool.netns, sample.pool.ifindex) in mine:
+                    found.update(sample.counters["numa_mismatch_pages"])
+            return +found
 
-        gained, events = unmissed([source, tracer.attached], turn)
+        def turn() -> tuple[Counter[tuple[str, ...]], list[Event]]:
+            """Until pages of each node were met on the other: what is in the ring when the sender moves is chance."""
+            before = source.read()
+            for cpu in (0, 1) * TRIES:
+                lab.send(MEGABYTE, cpu=cpu)
+                if cells(before).keys() == BOTH_WAYS:
+                    break
+            return settled(lambda: cells(before)), tracer.read()
+
+        counted, events = unmissed([source, tracer.attached], turn)
     dropped = tracer.dropped()
     assert dropped.limited == dropped.lost == 0
-    cells: Counter[tuple[str, ...]] = Counter()
-    for sample in gained.pools:
-        if (sample.pool.netns, sample.pool.ifindex) in mine:
-            cells.update(sample.counters["numa_mismatch_pages"])
     mismatches = [event for event in events if (event.netns, event.ifindex) in mine]
     assert {event.kind for event in events} == {Kind.MISMATCH}
-    assert nodes_of(mismatches) == +cells
-    assert set(+cells) == {("0", "1"), ("1", "0")}
+    assert nodes_of(mismatches) == counted
+    assert counted.keys() == BOTH_WAYS
     assert {event.node for event in mismatches} == {0, 1}
 
 
@@ -239,10 +247,11 @@ def test_what_finds_the_buffer_full_is_counted_and_nothing_stays_attached(
 ) -> None:
     monkeypatch.setattr("ppobserve.probe.tracing.RING_BYTES", 4096)
     monkeypatch.setattr("ppobserve.probe.tracing.PERF_BYTES", 4096)
-    source, programs = start(), bpf.program_ids()
+    source, programs = start(), programs_of()
     asked = Selection(frozenset({Kind.RETURN}), netdevs=frozenset({""}), limit=0)
     with tracing(features, asked, ring=ring) as tracer:
-        assert bpf.program_ids() - programs
+        ours = programs_of() - programs
+        assert ours
         before = source.read()
         run_frames(64 * 7, cpu=0, per_pool=64)
         tracer.stop()
@@ -250,4 +259,4 @@ def test_what_finds_the_buffer_full_is_counted_and_nothing_stays_attached(
     gained = deviceless(delta(source.read(), before))
     assert len(events) + dropped.lost == sum(gained.values()) - gained["slow"] == 64 * 7
     assert dropped.lost > len(events) > 0 == dropped.limited
-    assert eventually(lambda: not bpf.program_ids() - programs, 10)
+    assert gone(ours)

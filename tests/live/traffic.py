@@ -6,24 +6,26 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import cycle, pairwise, repeat
-from pathlib import Path
+from itertools import cycle, repeat
 
 from ppobserve.errors import LabError
 from ppobserve.kernel.bpf import TEST_XDP_LIVE_FRAMES, test_run
-from ppobserve.lab.frames import run_frames
+from ppobserve.lab.frames import _burst, run_frames
 from ppobserve.lab.redirect import veth_that_drops
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
 from ppobserve.source.live import Live
 from tests.live.dawdle import dawdling
+from tests.live.roaming import roaming
 
 FRAMES = 100_003
 MOVING_FRAMES = 500_009
 MOVES_SECONDS = 0.02
 STAYS_SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
-FEW = 4  # a thread may be moved before and after its run, too
+BATCH, SIZE = 64, 64
+TRIES = 5
 STAYS = "a test run stays on its CPU, whoever else wants it"
 
 
@@ -37,26 +39,44 @@ def has_frames() -> bool:
     return True
 
 
-def moving_frames(features: Features, frames: int = FRAMES) -> bool:
+@dataclass(frozen=True)
+class Sent:
+    """Frames by a task that is to change its CPU all the time, and whether it did."""
+
+    frames: int
+    moved: bool
+
+
+def moving_frames(features: Features, frames: int = FRAMES) -> Sent:
     """One pool's frames, by a task that changes its CPU, and with it its node, all the time; then as many that are
-    redirected and come back in bulks. Did it go to and fro?"""
-    moved = moving_dropped(features)
+    redirected and come back in bulks."""
+    dropped = moving_dropped(features)
     _moving(features, threading.Thread(target=send_redirected, args=(frames,)))
-    return moved
+    return replace(dropped, frames=dropped.frames + frames)
 
 
-def moving_dropped(features: Features, frames: int = MOVING_FRAMES) -> bool:
-    """The first half of that. What is redirected overflows the pool's ring, a return a frame, also while it ends."""
-    return _moving(features, threading.Thread(target=send_dropped, args=(frames,)))
+def moving_dropped(features: Features, frames: int = MOVING_FRAMES) -> Sent:
+    """The first half of that, again until it went to and fro, as the frames' own program saw: on a busy CPU, and on a
+    kernel that may let it stay, that takes some tries. What is redirected overflows the pool's ring, a return a frame,
+    also while it ends."""
+    sent = 0
+    with roaming() as (program, moves):
+        for _ in range(1 if STAYED else TRIES):
+            _moving(features, threading.Thread(target=_burst, args=(program, frames, BATCH, SIZE)))
+            sent += frames
+            if moves() > 1:
+                return Sent(sent, moved=True)
+    STAYED.append(sent)
+    return Sent(sent, moved=False)
 
 
-def moving_slowly(features: Features, frames: int, batch: int) -> bool:
+STAYED: list[int] = []
+"""Frames of tasks that did not move: where that was so in all tries, one is enough from then on."""
+
+
+def moving_slowly(features: Features, frames: int, batch: int) -> None:
     """Dropped frames that take a while each, through a ring of a *batch*. Some moves go back before the next refill."""
-    return _moving(features, threading.Thread(target=send_slowly, args=(frames, batch)), cycle(STAYS_SECONDS))
-
-
-def send_dropped(frames: int) -> None:
-    run_frames(frames, per_pool=frames)
+    _moving(features, threading.Thread(target=send_slowly, args=(frames, batch)), cycle(STAYS_SECONDS))
 
 
 def send_slowly(frames: int, batch: int) -> None:
@@ -69,13 +89,13 @@ def send_redirected(frames: int) -> None:
         run_frames(frames, per_pool=frames, out=out)
 
 
-def _moving(features: Features, sender: threading.Thread, stays: Iterable[float] = repeat(MOVES_SECONDS)) -> bool:
+def _moving(features: Features, sender: threading.Thread, stays: Iterable[float] = repeat(MOVES_SECONDS)) -> None:
     """A test run lets itself be moved only where the scheduler wants its CPU for someone else (need_resched() in
     net/bpf/test_run.c): so this thread is busy there, and goes where the sender went. A kernel that preempts the run
     in its midst never asks it, and it stays: 7.3 does, with its lazy preemption."""
     allowed = os.sched_getaffinity(0)
     sender.start()
-    cpu, seen = 0, []
+    cpu = 0
     for seconds in stays:
         if not sender.is_alive():
             break
@@ -85,17 +105,7 @@ def _moving(features: Features, sender: threading.Thread, stays: Iterable[float]
         end = time.monotonic() + seconds
         while sender.is_alive() and time.monotonic() < end:
             pass
-        seen += _cpu_of(sender)
     os.sched_setaffinity(0, allowed)
-    return sum(old != new for old, new in pairwise(seen)) > FEW
-
-
-def _cpu_of(thread: threading.Thread) -> list[str]:
-    """Where it is (proc(5), /proc/PID/stat, field 39); nowhere once it has ended."""
-    try:
-        return [Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[36]]
-    except OSError:
-        return []
 
 
 def _move(thread: int, cpu: int) -> None:

@@ -21,7 +21,7 @@ class Systemd:
         self.address = address
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + address[1:] if address[0] == "@" else address)
-        self.socket.settimeout(5)
+        self.socket.settimeout(60)
 
     def heard(self) -> dict[str, str]:
         message = self.socket.recv(65536).decode()

@@ -164,7 +164,7 @@ def test_head_is_the_answer_without_its_body(start: Start, path: str) -> None:
 
 
 def test_clients_that_dawdle_hold_nobody_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.Handler, "timeout", 0.3)
+    monkeypatch.setattr(server.Handler, "timeout", 2.0)
     address = start(Source())
     with socket.create_connection(address, timeout=30) as silent, socket.create_connection(address, timeout=30) as half:
         half.sendall(b"GET / HTTP/1.0\r\nX-Slow: ")

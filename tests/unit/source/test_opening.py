@@ -52,6 +52,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     serving = Server(("127.0.0.1", 0), source, Config().cardinality)
     threading.Thread(target=serving.serve_forever, args=(0.01,)).start()
     monkeypatch.setattr(opening, "DAEMONS", ("http://127.0.0.1:1", f"http://127.0.0.1:{serving.server_address[1]}"))
+    monkeypatch.setattr(opening, "_PATIENCE", 60.0)  # this process may have to wait for a CPU
     yield source
     serving.stop()
 

@@ -58,7 +58,7 @@ def answering(body: bytes, head: str = "200 OK", kind: str = "application/json",
     return lambda connection: connection.sendall(f"HTTP/1.0 {head}\r\n{fields}".encode() + body)
 
 
-def refusal(url: str, seconds: float = 5.0) -> str:
+def refusal(url: str, seconds: float = 60.0) -> str:
     with pytest.raises(RemoteError) as caught:
         Remote(url, seconds).read()
     assert str(caught.value).startswith(f"cannot read {url}: ")
@@ -128,9 +128,9 @@ def test_whatever_else_answers(answer: Answer, said: str, someone: Callable[[Ans
 def test_a_silent_one_is_not_waited_for(someone: Callable[[Answer], str]) -> None:
     ended = threading.Event()
     begin = time.monotonic()
-    assert refusal(someone(lambda _: ended.wait(20) and None), 0.2).startswith("no whole answer within 0.2 s")
+    assert refusal(someone(lambda _: ended.wait(120) and None), 0.2).startswith("no whole answer within 0.2 s")
     ended.set()
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
 
 
 def test_nor_one_that_sends_a_byte_at_a_time(someone: Callable[[Answer], str]) -> None:

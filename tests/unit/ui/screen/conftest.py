@@ -51,7 +51,7 @@ class Driven:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
-    async def until(self, holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], bool], seconds: float = 120.0) -> None:
         """Wait for what a thread of the screen's does."""
         end = time.monotonic() + seconds
         while not holds():
