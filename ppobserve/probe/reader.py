@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 
 from ppobserve.kernel import bpf, numa
+from ppobserve.kernel.clock import Clock
 from ppobserve.model import metrics
 from ppobserve.model.series import Counters, Series
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
@@ -18,12 +18,16 @@ from ppobserve.probe.audit import Audit, Found, lasting, noted
 from ppobserve.probe.layout import Layout
 from ppobserve.probe.tables import Entry, Life, MappedTables, words
 
+NO_SHIFT = Clock()
+
 
 class Reader:
     """The tables of one :class:`Attached`, mapped. Not for two threads at once."""
 
-    def __init__(self, attached: Attached, cpu_nodes: Mapping[int, int] | None = None) -> None:
-        nodes = attached.tables.nodes
+    def __init__(
+        self, attached: Attached, cpu_nodes: Mapping[int, int] | None = None, *, clock: Clock = NO_SHIFT
+    ) -> None:
+        nodes, self._clock = attached.tables.nodes, clock
         self._attached, self._layout, self._tables = attached, Layout(nodes), MappedTables(attached)
         self._cpu_nodes = numa.nodes_of_cpus() if cpu_nodes is None else cpu_nodes
         self._counted = frozenset(metric.name for metric in metrics.counters(attached.plan))
@@ -105,7 +109,16 @@ class Reader:
         if self._counts_recycles:
             counters = {**counters, "recycles": self._recycles((index, raw.seen_ns), raw, words)}
         kept = {name: counter for name, counter in counters.items() if name in self._counted}
-        return PoolSample(_pool(index, raw), kept, _gauges(raw), self._remote(index, raw))
+        return PoolSample(_pool(index, raw), kept, self._gauges(raw), self._remote(index, raw))
+
+    def _gauges(self, raw: abi.Pool) -> dict[str, float]:
+        """What the pool itself says; an ended group has nothing in flight and no ring."""
+        if raw.owner & 1:
+            return {}
+        gauges: dict[str, float] = {name: getattr(raw, field) for name, field in _GAUGES.items()}
+        if raw.detached_ns:
+            gauges["pool_detached_seconds"] = (self._clock.monotonic_ns() - raw.detached_ns) / 1e9
+        return gauges
 
     def _returned(self, life: Life, raw: abi.Pool, words: Sequence[int]) -> Series:
         """Returns by reason. What only the pool's own counter knows of is ``other``: without a hook all but what the
@@ -188,16 +201,6 @@ def _pool(index: int, raw: abi.Pool) -> Pool:
         provider=bool(raw.provider),
         state=state,
     )
-
-
-def _gauges(raw: abi.Pool) -> dict[str, float]:
-    """What the pool itself says; an ended group has nothing in flight and no ring."""
-    if raw.owner & 1:
-        return {}
-    gauges: dict[str, float] = {name: getattr(raw, field) for name, field in _GAUGES.items()}
-    if raw.detached_ns:
-        gauges["pool_detached_seconds"] = (time.monotonic_ns() - raw.detached_ns) / 1e9
-    return gauges
 
 
 _GAUGES = {

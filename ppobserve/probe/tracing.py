@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ppobserve.errors import ReadError
-from ppobserve.kernel import bpf, numa, perf
+from ppobserve.kernel import bpf, clock, numa, perf
 from ppobserve.kernel.kallsyms import Symbols
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
@@ -39,7 +39,7 @@ class Tracer:
             attached.map("tallies"), -(-tallies // mmap.PAGESIZE) * mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ
         )
         self._decoder = events.Decoder(_frames(selection), lru_cache(4096)(Symbols().name))
-        self._skipped = 0
+        self._clock, self._skipped = clock.measure(), 0
         self._perf_fds: list[int] = []
         self._buffers: list[RingBuffer | PerfBuffer] = []
         self._buffers = [RingBuffer.mapped(attached.map("events"), RING_BYTES)] if ring else self._open_perf()
@@ -78,7 +78,7 @@ class Tracer:
 
     def read(self) -> list[Event]:
         """What has happened since the last call, oldest first."""
-        epoch_ns = time.time_ns() - time.monotonic_ns()  # anew each time: someone may set the clock
+        epoch_ns = time.time_ns() - self._clock.monotonic_ns()  # each time: the clock may have been set
         found = [self._decoder.event(record, epoch_ns) for buffer in self._buffers for record in buffer.records()]
         return sorted(found, key=lambda event: event.time_ns)
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from ppobserve.kernel import host, memory
+from ppobserve.kernel import clock, host, memory
 from ppobserve.kernel.features import gather
 from ppobserve.kernel.netdev import ListedPool, PoolLister
 from ppobserve.model.plan import Level, Plan, Rung
@@ -22,7 +22,8 @@ class Live:
     """Attached programs and their reader. ``read`` may be called from any thread; ``close`` detaches."""
 
     def __init__(self, attached: Attached) -> None:
-        self._attached, self._reader = attached, Reader(attached)
+        self._clock = clock.measure()
+        self._attached, self._reader = attached, Reader(attached, clock=self._clock)
         self._lister, self._ungrouped = PoolLister(), Ungrouped(attached.tables.groups)
         self._lock = threading.Lock()
         self._host, self._kernel = host.name(), platform.release()
@@ -48,8 +49,8 @@ class Live:
         """All pools now; gauges are brought up to date by a program run for each pool."""
         with self._lock:
             pools, tables, audit = self._reader.read()
-            pools += unseen(self._lister.pools(), pools, self._reader.nothing())
-            up = time.clock_gettime(time.CLOCK_BOOTTIME)
+            up = self._clock.boottime()
+            pools += unseen(self._lister.pools(), pools, self._reader.nothing(), up)
             named = as_named_now(pools)
             snapshot = Snapshot(time.time(), self.plan, named, tables, self._host, self._kernel, audit, uptime=up)
             return self._ungrouped.apply(snapshot)
@@ -77,16 +78,21 @@ class Live:
             self._attached.close()
 
 
-def unseen(listed: Iterable[ListedPool], seen: Iterable[PoolSample], nothing: Counters) -> tuple[PoolSample, ...]:
-    """Pools that the kernel lists and that no event has shown yet: idle ones, with *nothing* counted."""
+def unseen(
+    listed: Iterable[ListedPool], seen: Iterable[PoolSample], nothing: Counters, now: float
+) -> tuple[PoolSample, ...]:
+    """Pools that the kernel lists and that no event has shown yet: idle ones, with *nothing* counted.
+
+    *now* is the kernel's CLOCK_BOOTTIME in seconds.
+    """
     known = {sample.pool.id for sample in seen}
-    return tuple(PoolSample(_pool(each), nothing, _gauges(each)) for each in listed if str(each.id) not in known)
+    return tuple(PoolSample(_pool(each), nothing, _gauges(each, now)) for each in listed if str(each.id) not in known)
 
 
-def _gauges(listed: ListedPool) -> dict[str, float]:
+def _gauges(listed: ListedPool, now: float) -> dict[str, float]:
     gauges: dict[str, float] = {"inflight_pages": listed.inflight}
     if listed.detached_at is not None:
-        gauges["pool_detached_seconds"] = max(time.clock_gettime(time.CLOCK_BOOTTIME) - listed.detached_at, 0.0)
+        gauges["pool_detached_seconds"] = max(now - listed.detached_at, 0.0)
     return gauges
 
 

@@ -16,13 +16,14 @@ import pytest
 
 from ppobserve.errors import ReadError
 from ppobserve.kernel import bpf
+from ppobserve.kernel.clock import Clock
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.probe import abi, tables
 from ppobserve.probe.attach import MAPS, Attached
 from ppobserve.probe.layout import UNKNOWN
-from ppobserve.probe.reader import Reader
+from ppobserve.probe.reader import NO_SHIFT, Reader
 from tests.unit.make import plan
 
 POOL, OTHER, GROUP, REST = 0xFFFF888000000000, 0xFFFF888000001000, (4026531840 << 32) | 7 << 1 | 1, 1
@@ -86,9 +87,9 @@ class Kernel:
             self.on_stretch(*arguments)
         return 0
 
-    def reader(self, level: Level = Level.STANDARD, rung: Rung = Rung.FENTRY) -> Reader:
+    def reader(self, level: Level = Level.STANDARD, rung: Rung = Rung.FENTRY, clock: Clock = NO_SHIFT) -> Reader:
         programs = {"program:sample_pool": SAMPLE_POOL, "program:sample_kept": SAMPLE_KEPT}
-        return Reader(Attached(plan(level, rung), self.sizes, {**self.fds, **programs}), CPU_NODES)
+        return Reader(Attached(plan(level, rung), self.sizes, {**self.fds, **programs}), CPU_NODES, clock=clock)
 
 
 @pytest.fixture
@@ -171,9 +172,11 @@ def test_gauges_are_asked_for_first_and_of_pools_only(kernel: Kernel) -> None:
     assert kernel.sampled == [0, 4]
 
 
-def test_a_detached_pool_knows_for_how_long(kernel: Kernel) -> None:
-    kernel.pool(0, owner=POOL, id=23, detached_ns=time.monotonic_ns() - 61 * 10**9)
-    sample = by_id(kernel.reader())["23"]
+@pytest.mark.parametrize("shift", [0, 100_000 * 10**9])
+def test_a_detached_pool_knows_for_how_long(kernel: Kernel, shift: int) -> None:
+    """The kernel stamped it by its own clock, which a time namespace does not shift."""
+    kernel.pool(0, owner=POOL, id=23, detached_ns=time.monotonic_ns() + shift - 61 * 10**9)
+    sample = by_id(kernel.reader(clock=Clock(shift)))["23"]
     assert sample.pool.state is State.DETACHED
     assert 61 <= sample.gauges["pool_detached_seconds"] < 120
 

@@ -10,6 +10,8 @@ from unittest.mock import Mock
 import pytest
 
 from ppobserve.errors import NotObservable
+from ppobserve.kernel import clock
+from ppobserve.kernel.clock import Clock
 from ppobserve.model.plan import Rung
 from ppobserve.model.trace import Kind, Selection
 from ppobserve.probe import child, events, tracing
@@ -83,7 +85,8 @@ def test_times_are_by_the_clock_as_it_is_now(monkeypatch: pytest.MonkeyPatch) ->
     record = bytes(events.event_type(0)(ns=5))
     tracer = object.__new__(Tracer)
     tracer._decoder, tracer._buffers = events.Decoder(0, str), [Mock(records=lambda: [record])]
-    monkeypatch.setattr(tracing.time, "monotonic_ns", lambda: 1000)
+    monkeypatch.setattr(clock.time, "monotonic_ns", lambda: 1000)
+    tracer._clock = Clock(-300)  # in a time namespace
     for now in (10**18, 2 * 10**18):
         monkeypatch.setattr(tracing.time, "time_ns", lambda now=now: now)
-        assert [event.time_ns for event in tracer.read()] == [now - 1000 + 5]
+        assert [event.time_ns for event in tracer.read()] == [now - 700 + 5]
