@@ -9,6 +9,7 @@ import platform
 import struct
 from pathlib import Path
 
+from ppobserve.kernel import numa
 from ppobserve.kernel.bpf import BpfError
 from ppobserve.kernel.programs import attach_perf
 
@@ -22,14 +23,17 @@ _TYPE_SOFTWARE, _BPF_OUTPUT, _SAMPLE_RAW, _WATERMARK = 1, 10, 1 << 10, 1 << 14
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def open_kprobe(function: str, pmu: Path = KPROBE_PMU, *, at_return: bool = False) -> int:
-    """An fd of a kprobe on *function*, at its entry or return; closing it takes the probe away. OSError: why not."""
+def open_kprobe(function: str, pmu: Path = KPROBE_PMU, *, at_return: bool = False, cpus: Path = numa.CPUS) -> int:
+    """An fd of a kprobe on *function*, at its entry or return; closing it takes the probe away. OSError: why not.
+
+    Its programs run on every CPU. The event itself needs one, which must be online.
+    """
     kind = int(pmu.read_text())
     name = ctypes.create_string_buffer(function.encode())
     attr = bytearray(_ATTR_BYTES)
     struct.pack_into("<IIQ", attr, 0, kind, _ATTR_BYTES, at_return)  # config: PERF_PROBE_CONFIG_IS_RETPROBE
     struct.pack_into("<Q", attr, 56, ctypes.addressof(name))  # config1: the function's name; config2: the offset, 0
-    return _open(attr, cpu=0)
+    return _open(attr, numa.online_cpus(cpus)[0])
 
 
 def run_at(event: int, program: int) -> int:
