@@ -4,22 +4,6 @@
  * netlink hides (no .netdev: veth, test_run, vmxnet3, stmmac) get the best name there is.
  */
 
-static void read_name(char *to, u64 at)
-{
-	bpf_probe_read_kernel_str(to, NAME_BYTES, (void *)read_u64(at));
-}
-
-/* The net_device that embeds this struct device, or 0: what drivers without DMA (veth) leave in .dev. */
-static u64 netdev_around(u64 device)
-{
-	char class[4] = {};
-
-	if (!device)
-		return 0;
-	bpf_probe_read_kernel_str(class, sizeof(class), (void *)read_u64(read_u64(device + DEVICE_CLASS) + CLASS_NAME));
-	return class[0] == 'n' && class[1] == 'e' && class[2] == 't' ? device - NETDEV_DEV : 0;
-}
-
 /*
  * A destroyed netdev leaves NET_PTR_POISON in slow.netdev (net/core/page_pool_user.c): reading through it fails, and
  * the interface index stays 0.
@@ -59,18 +43,6 @@ static u32 pp_napi_id(u64 pool)
 #endif
 }
 
-/* The bus driver of a device, or the kind of a virtual one ("veth"). */
-static void read_driver(char *to, u64 netdev, u64 device)
-{
-	u64 parent = netdev ? read_u64(netdev + NETDEV_DEV + DEVICE_PARENT) : device;
-	u64 driver = parent ? read_u64(parent + DEVICE_DRIVER) : 0;
-
-	if (driver)
-		read_name(to, driver + DRIVER_NAME);
-	else if (netdev)
-		read_name(to, read_u64(netdev + NETDEV_LINK_OPS) + LINK_OPS_KIND);
-}
-
 /* What does not change in the life of a pool, or is the device's. */
 static void describe(struct pool *p, u64 pool, u64 netdev, u64 device)
 {
@@ -87,9 +59,8 @@ static void describe(struct pool *p, u64 pool, u64 netdev, u64 device)
 #ifdef PP_CPU			/* kernel commit 2b0cfa6e4956 ("net: add generic percpu page_pool allocator", 6.9) */
 	p->cpu = read_u32(pool + PP_CPU);
 #endif
-#ifdef DEVICE_NODE		/* CONFIG_NUMA */
-	if (device)
-		p->device_node = read_u32(device + DEVICE_NODE);
+#ifdef DEVICE_NODE
+	p->device_node = node_above(device ? device : netdev ? netdev + NETDEV_DEV : 0);
 #endif
 }
 

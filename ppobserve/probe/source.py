@@ -23,13 +23,13 @@ from ppobserve.probe import abi
 
 _PACKAGE = Path(ppobserve.__file__).parent
 
-COMMON = ("abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h")
+COMMON = ("abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "table.h", "cpu.h", "slot.h")
 BY_RUNG = {
     Rung.FENTRY: ("refill.h", "trampoline.h", "refill_fentry.c"),
     Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
     Rung.TRACEPOINT: ("returns.h", "callers.h", "return_stack.c"),
 }
-TRACE = ("abi.h", "page_pool.h", "page.h", "identity.h", "trace_abi.h", "trace.h", "trace_events.h")
+TRACE = ("abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "trace_abi.h", "trace.h", "trace_events.h")
 TRACE_BY_RUNG = {
     Rung.FENTRY: ("cpu.h", "trace_life.c", "reason.h", "trace_return.c", "trampoline.h", "trace_fentry.c"),
     Rung.KPROBE: ("cpu.h", "trace_life.c", "reason.h", "trace_return.c", "trace_kprobe.c"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from ppobserve.source.live import Live
 from tests.live.conftest import Sources, Start, settled, unmissed
 from tests.live.traffic import TRIES
 from vmtest.guest import DOWNLOAD_BYTES
-from vmtest.nic import Nic, download, echo, set_up
+from vmtest.nic import DEVICE, SYS, Nic, download, echo, set_up
 
 MOVES = (1, 0, 1, 0)
 PAUSE_SECONDS = 0.2
@@ -53,6 +54,30 @@ def both(nic: Nic, sources: Sources) -> Counted:
 def test_the_pool_is_known_while_it_is_idle(nic: Nic, start: Start) -> None:
     pool = pool_of(start(), nic).pool
     assert (pool.netdev, pool.driver, pool.ifindex > 0, pool.napi > 0) == ("eth0", "virtio_net", True, True)
+
+
+@pytest.fixture
+def card(nic: Nic) -> Iterator[Path]:
+    """Where sysfs says on which node the PCI device above the virtio device is. It can be overridden there."""
+    node = (SYS / DEVICE / "device").resolve().parent / "numa_node"
+    before = node.read_text()
+    yield node
+    node.write_text(before)
+
+
+def nearest_node() -> int:
+    """The node of the nearest device above the netdev that has one, as sysfs lists them; -1: none."""
+    above = (SYS / DEVICE).resolve().parents
+    nodes = [int((device / "numa_node").read_text()) for device in above if (device / "numa_node").exists()]
+    return next((node for node in nodes if node >= 0), -1)
+
+
+def test_the_devices_node_is_that_of_the_nearest_above_it(nic: Nic, card: Path, start: Start) -> None:
+    source = start()
+    assert pool_of(source, nic).pool.device_node == nearest_node()
+    for node in (1, 0, -1):
+        card.write_text(str(node))
+        assert pool_of(source, nic).pool.device_node == nearest_node() == node
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ppobserve.probe import source
 from ppobserve.probe.pieces import in_order
 from tests.unit.make import KERNEL, kernel, plan
 
-BASE = ["abi.h", "page_pool.h", "page.h", "identity.h", "table.h", "cpu.h", "slot.h"]
+BASE = ["abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "table.h", "cpu.h", "slot.h"]
 ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
     (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "trampoline.h", "refill_fentry.c", "group.h", "life.c", *ON_DEMAND],
