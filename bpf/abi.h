@@ -4,7 +4,8 @@
  * for every offset, so the two can't drift apart without a compile error.
  *
  * Chosen by the loader: CPUS (possible CPUs), NODES (nodes told apart), POOLS, GROUPS (table sizes), SLOTS (for pools;
- * slot 0 stands for "none yet", and the GROUPS behind it are the groups' own).
+ * slot 0 stands for "none yet", and the GROUPS behind it are the groups' own), FOLD_STRETCH (CPUs that are folded at once),
+ * CELLS (CPUs in whole stretches).
  */
 
 #define BATCHES		8		/* refill batches of 0, 1, 2, ..4, ..8, ..16, ..32, ..64 pages */

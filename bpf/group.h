@@ -68,22 +68,45 @@ static void fold_slot(struct slot *from, struct slot *to)
 	u64 *source = (u64 *)from, *sum = (u64 *)to;
 
 #pragma unroll
-	for (u32 i = FIRST_COUNTER; i < SLOT_WORDS; i++) {
+	for (u32 i = FIRST_COUNTER; i < SLOT_WORDS; i++)
 		__sync_fetch_and_add(&sum[i], source[i]);
-		source[i] = 0;
-	}
-	from->owner = 0;
 }
 
-static void fold_slots(u32 entry, struct slot *to)
+/*
+ * Add up the slots of a stretch of CPUs: their cells of slot_index from *first* on. Both lookups find what they look for,
+ * so they leave the loop else: of each way to go on in it the verifier would walk another fold.
+ */
+static void fold_slots(u32 first, struct slot *to)
 {
-	for (u32 cpu = 0; cpu < CPUS; cpu++) {
-		u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell);
-		struct slot *from = index && *index ? slots.lookup(index) : 0;
+	for (u32 i = 0; i < FOLD_STRETCH; i++) {
+		u32 cell = first + i, *index = slot_index.lookup(&cell);
+		struct slot *from;
 
-		if (!from)
+		if (!index)
+			break;
+		if (!*index)
 			continue;
+		from = slots.lookup(index);
+		if (!from)
+			break;
 		fold_slot(from, to);
+	}
+}
+
+/* Give them back, apart from that: the verifier compares states where a loop begins again after much straight code. */
+static void free_stretch(u32 first)
+{
+	u32 none = 0;
+	struct slot *empty = slots.lookup(&none);
+
+	for (u32 i = 0; i < FOLD_STRETCH; i++) {
+		u32 cell = first + i, *index = slot_index.lookup(&cell);
+
+		if (!index || !empty)
+			break;
+		if (!*index)
+			continue;
+		slots.update(index, empty);
 		free_slots.push(index, 0);
 		*index = 0;
 	}

@@ -1,49 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/*
- * The end of a pool. Its counts move into the group of its device, so no count is lost however briefly a pool lived,
- * and its slots are free again.
- */
-
-static void end_pool(u64 pool, u32 entry, bool is_there)
-{
-	struct pool *p = pools.lookup(&entry), *group;
-	struct slot *to;
-	u32 *into;
-	u8 one = 1;
-
-	if (!p)
-		return;
-	into = group_of(p);
-	group = into ? pools.lookup(into) : 0;
-	to = into ? slot_of_group(*into) : 0;
-	if (!group || !to)
-		return;
-	ended.update(&pool, &one);
-	if (entries.delete(&pool))	/* someone else ends it */
-		return;
-	if (is_another(p, pool))	/* it has counted from 0, or is no pool */
-		p->release_cnt = is_there ? 0 : pp_release_cnt(pool);
-	measure(p, pool);
-	__sync_fetch_and_add(&group->released, p->released);
-	__sync_fetch_and_add(&group->first_cache, p->first_cache);
-	__sync_fetch_and_add(&group->first_ring, p->first_ring);
-	fold_slots(entry, to);
-	name_group(group, p);		/* a branch before would have the verifier walk the fold twice */
-	p->owner = 0;
-	free_pools.push(&entry, 0);
-}
-
-/* A reader that looks meanwhile looks again. */
-static void fold_pool(u64 pool, u32 entry, bool is_there)
-{
-	struct ledger *l = ledger();
-
-	if (!l)
-		return;
-	__sync_fetch_and_add(&l->folds_begun, 1);
-	end_pool(pool, entry, is_there);
-	__sync_fetch_and_add(&l->folds_done, 1);
-}
+/* The life of a pool, after its driver destroyed it. */
 
 /*
  * When a pool was destroyed, CLOCK_MONOTONIC: now, where the kernel does not say, or has yet to write it down. It does
@@ -78,14 +34,16 @@ static void detach_pool(u64 pool)
 }
 
 /* page_pool_release(pool, inflight, hold, release): fires at destroy, then once a second until nothing is in flight. */
-static int release(u64 pool, s32 inflight)
+static int release(struct bpf_raw_tracepoint_args *ctx)
 {
+	u64 pool = ctx->args[0];
+	s32 inflight = ctx->args[1];
 	u32 *entry = known_entry(pool);
 
 	if (inflight)
 		detach_pool(pool);
 	else if (entry)
-		fold_pool(pool, *entry, true);
+		fold_pool(ctx, pool, *entry, true);
 	else
 		refused.delete(&pool);		/* its address may be another pool's soon */
 	return 0;
@@ -93,7 +51,7 @@ static int release(u64 pool, s32 inflight)
 
 int pool_released(struct bpf_raw_tracepoint_args *ctx)
 {
-	return release(ctx->args[0], ctx->args[1]);
+	return release(ctx);
 }
 
 /*
@@ -104,5 +62,5 @@ int pool_released(struct bpf_raw_tracepoint_args *ctx)
  */
 int pool_released_too(struct bpf_raw_tracepoint_args *ctx)
 {
-	return release(ctx->args[0], ctx->args[1]);
+	return release(ctx);
 }

@@ -11,7 +11,7 @@ int sample_pool(struct bpf_raw_tracepoint_args *ctx)
 	if (!p || !pool || pool & 1)
 		return 0;
 	if (is_another(p, pool) || pp_is_over(pool)) {
-		fold_pool(pool, entry, false);
+		fold_pool(ctx, pool, entry, false);
 		return 0;
 	}
 	if (!p->detached_ns) {

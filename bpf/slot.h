@@ -31,7 +31,7 @@ static u32 take_slot(u32 entry, u32 cpu, u64 owner)
  */
 static u32 *slot_at(u32 entry, u32 cpu, u64 owner)
 {
-	u32 cell = entry * CPUS + cpu, *index = slot_index.lookup(&cell), fresh;
+	u32 cell = entry * CELLS + cpu, *index = slot_index.lookup(&cell), fresh;
 	struct slot *s;
 
 	if (!index || *index)

@@ -11,7 +11,7 @@ BPF_F_TABLE("array", u32, struct pool, pools, POOLS + GROUPS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct slot, slots, 1 + GROUPS + SLOTS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct ledger, ledgers, 1, BPF_F_MMAPABLE);
 BPF_TABLE("hash", u64, u32, entries, POOLS + GROUPS);		/* key of a pool or group: its index in pools */
-BPF_TABLE("array", u32, u32, slot_index, POOLS * CPUS);	/* pool's entry x CPU: index in slots; 0: none yet */
+BPF_TABLE("array", u32, u32, slot_index, POOLS * CELLS);	/* pool's entry x CPU: index in slots; 0: none yet */
 BPF_TABLE("lru_hash", u64, u8, refused, 1024);		/* so that a pool is dropped, and counted, once */
 BPF_TABLE("lru_hash", u64, u8, ended, 1024);		/* addresses of pools that are no more */
 BPF_STACK(free_pools, u32, POOLS);

@@ -9,7 +9,6 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from math import isqrt
 
 U64, U32, S32 = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_int32
 
@@ -24,18 +23,13 @@ RING_STRETCH = 512
 
 MAX_NODES = 16
 
-# The end of a pool adds up every word of every CPU's slot in one program, and the verifier walks each of these steps;
-# it gives up after a million (BPF_COMPLEXITY_LIMIT_INSNS). Measured on 6.18: 6 a word, 200 a CPU beside the matrix.
-_VERIFIER_STEPS, _STEPS_A_WORD, _STEPS_A_CPU = 700_000, 6, 200
+FOLDS = 32
+"""Stretches of CPUs in which the end of a pool is folded, at most: as many tail calls as every kernel allows."""
 
 
-def nodes_told_apart(cpus: int, nodes: int) -> int:
-    """How many NUMA nodes the mismatch matrix has rows for; the rest share the row of unknown nodes.
-
-    All of them up to 16, on machines of up to 360 CPUs; fewer on bigger ones, to stay within the verifier's patience.
-    """
-    words = (_VERIFIER_STEPS // cpus - _STEPS_A_CPU) // _STEPS_A_WORD
-    return max(min(nodes, MAX_NODES, isqrt(max(words, 0)) - 1), 1)
+def nodes_told_apart(nodes: int) -> int:
+    """How many NUMA nodes the mismatch matrix has rows for; the rest share the row of unknown nodes."""
+    return max(min(nodes, MAX_NODES), 1)
 
 
 @dataclass(frozen=True)
@@ -59,6 +53,16 @@ class Tables:
         """Slot 0 is nobody's, then come the groups' own, then those for pools."""
         return 1 + self.groups + self.slots
 
+    @property
+    def stretch(self) -> int:
+        """CPUs whose slots the end of a pool adds up before it calls itself for the next ones."""
+        return -(-self.cpus // FOLDS)
+
+    @property
+    def cells(self) -> int:
+        """Places of a pool in the index of slots: one for each CPU, in whole stretches."""
+        return -(-self.cpus // self.stretch) * self.stretch
+
     def defines(self) -> dict[str, int]:
         """The sizes as the kernel side names them."""
         sizes = {
@@ -67,6 +71,8 @@ class Tables:
             "POOLS": self.pools,
             "GROUPS": self.groups,
             "SLOTS": self.slots,
+            "FOLD_STRETCH": self.stretch,
+            "CELLS": self.cells,
         }
         return sizes
 

@@ -19,6 +19,9 @@ from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers", "kept")
 ON_DEMAND = ("sample_pool", "sample_kept", "adopt_pool")
+TAIL_CALLS = {"fold_program": "fold_further"}
+"""Programs that others go on with, by the map through which they do. The kernel empties such a map when its last
+descriptor is closed (prog_array_map_clear in kernel/bpf/arraymap.c)."""
 AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
 SECONDS, SECONDS_EMULATED, MOST_SECONDS = 30.0, 120.0, 600.0
 """Limits of the loader: on an idle core, the least on an emulated one, the most on any."""
@@ -174,9 +177,10 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
     request = {
         **_compilation(features, plan, tables),
         "tables": asdict(tables),
-        "maps": maps,
+        "maps": [*maps, *TAIL_CALLS],
         "freeze": maps,
-        "load": [on_demand(name) for name in _sampled(tables, audits=bool(audits))],
+        "tail_calls": TAIL_CALLS,
+        "load": [on_demand(name) for name in (*TAIL_CALLS.values(), *_sampled(tables, audits=bool(audits)))],
         "attach": [*in_order(plan), *stand_ins(plan)],
     }
     return Attached(plan, tables, load(request, seconds), audits=audits)
@@ -193,7 +197,7 @@ def _compilation(features: Features, plan: Plan, tables: abi.Tables) -> dict[str
 
 def _load_one(features: Features, plan: Plan) -> Attached:
     tables = source.tables(features)
-    nothing: dict[str, Any] = {"tables": {}, "maps": [], "freeze": [], "attach": []}
+    nothing: dict[str, Any] = {"tables": {}, "maps": [], "freeze": [], "tail_calls": {}, "attach": []}
     request = {**_compilation(features, plan, tables), **nothing, "load": in_order(plan)[:1]}
     return Attached(plan, tables, load(request, patience(features)))
 

@@ -25,17 +25,18 @@ def fill(maps: Mapping[str, int], tables: abi.Tables) -> None:
 def _push(stack: int, first: int, end: int) -> None:
     """Put the numbers from *first* to before *end* on a stack, the lowest on top."""
     for number in range(end - 1, first - 1, -1):
-        bpf.push(stack, _u32(number))
+        bpf.push(stack, u32(number))
 
 
 def _enter_rest(maps: Mapping[str, int], tables: abi.Tables) -> None:
     entry = tables.pools
     group = abi.Pool(owner=REST_GROUP, nid=-1, queue=-1, cpu=-1, device_node=-1)
     slot = abi.slot_type(tables.nodes)(owner=REST_GROUP, entry=entry)
-    bpf.update(maps["entries"], REST_GROUP.to_bytes(8, sys.byteorder), _u32(entry))
-    bpf.update(maps["pools"], _u32(entry), bytes(group))
-    bpf.update(maps["slots"], _u32(1), bytes(slot))
+    bpf.update(maps["entries"], REST_GROUP.to_bytes(8, sys.byteorder), u32(entry))
+    bpf.update(maps["pools"], u32(entry), bytes(group))
+    bpf.update(maps["slots"], u32(1), bytes(slot))
 
 
-def _u32(value: int) -> bytes:
+def u32(value: int) -> bytes:
+    """A key or value of the kernel's u32."""
     return value.to_bytes(4, sys.byteorder)

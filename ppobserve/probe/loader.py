@@ -19,7 +19,7 @@ from typing import Any
 
 from ppobserve.kernel import bpf, btf, perf, programs
 from ppobserve.probe import abi
-from ppobserve.probe.fill import MAPS, fill
+from ppobserve.probe.fill import MAPS, fill, u32
 
 TYPES = {
     "fentry": (programs.TYPE_TRACING, programs.ATTACH_FENTRY),
@@ -87,6 +87,8 @@ def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
     items = [*request["load"], *request["attach"]]
     ids = _function_ids(items)
     loaded = {_key(item): _load(compiled, item, ids) for item in items}
+    for name, function in request["tail_calls"].items():
+        bpf.update(compiled[name].map_fd, u32(0), u32(loaded[function]))
     links = {_key(item): _attach(loaded[_key(item)], item) for item in request["attach"]}
     found = {
         **{f"map:{name}": compiled[name].map_fd for name in request["maps"]},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ppobserve.kernel import bpf, memory
 from ppobserve.probe import abi
 
-HASH, ARRAY, LRU_HASH, STACK = 1, 2, 9, 23
+HASH, ARRAY, PROGRAMS, LRU_HASH, STACK = 1, 2, 3, 9, 23
 MMAPABLE = 1 << 10
 
 _CPU_BYTES = 128
@@ -35,9 +35,11 @@ def shapes(tables: abi.Tables) -> dict[str, Shape]:
         "ledgers": Shape(ARRAY, 4, ctypes.sizeof(abi.Ledger), 1, MMAPABLE),
         "kept": Shape(ARRAY, 4, ctypes.sizeof(kept), 1, MMAPABLE),
         "entries": Shape(HASH, 8, 4, tables.entries),
-        "slot_index": Shape(ARRAY, 4, 4, tables.pools * tables.cpus),
+        "slot_index": Shape(ARRAY, 4, 4, tables.pools * tables.cells),
         "cpus": Shape(ARRAY, 4, _CPU_BYTES, tables.cpus),
         "refused": Shape(LRU_HASH, 8, 1, 1024),
+        "endings": Shape(HASH, 8, 12, tables.pools),
+        "fold_program": Shape(PROGRAMS, 4, 4, 1),
         "ended": Shape(LRU_HASH, 8, 1, 1024),
         "free_pools": Shape(STACK, 0, 4, tables.pools),
         "free_groups": Shape(STACK, 0, 4, tables.groups),

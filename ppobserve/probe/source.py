@@ -67,7 +67,7 @@ def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
         chosen += ["create.h", f"create_{plan.rung.value}.c"]
     if plan.has("teardown"):
         chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
-    chosen += ["group.h", "life.c"]
+    chosen += ["group.h", "fold.c", "life.c"]
     if plan.has("update_nid"):
         chosen.append("nid.c")
     return (*chosen, "sample.c", "remote.c", *(("audit.c",) if audits else ()))
@@ -93,7 +93,7 @@ def joined(names: Iterable[str], assertions: str, folder: Path | None = None) ->
 
 def tables(features: Features) -> abi.Tables:
     """Table sizes for this machine."""
-    return abi.Tables(cpus=features.cpus, nodes=abi.nodes_told_apart(features.cpus, features.nodes))
+    return abi.Tables(cpus=features.cpus, nodes=abi.nodes_told_apart(features.nodes))
 
 
 def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int | str]:

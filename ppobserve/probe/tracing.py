@@ -131,6 +131,7 @@ def _load(features: Features, plan: Plan, selection: Selection, ring: bool) -> A
         "tables": {},
         "maps": MAPS,
         "freeze": [],
+        "tail_calls": {},
         "load": [],
         "attach": in_order(plan),
     }

@@ -43,14 +43,25 @@ def test_a_slot_has_a_cell_for_each_pair_of_nodes_and_the_unknown_one(nodes: int
     assert ctypes.sizeof(abi.slot_type(nodes)) == 8 * (27 + cells)
 
 
+@pytest.mark.parametrize(("nodes", "told_apart"), [(0, 1), (1, 1), (2, 2), (16, 16), (17, 16), (64, 16)])
+def test_nodes_told_apart(nodes: int, told_apart: int) -> None:
+    assert abi.nodes_told_apart(nodes) == told_apart
+
+
 @pytest.mark.parametrize(
-    ("cpus", "nodes", "told_apart"),
-    [(1, 1, 1), (4, 2, 2), (256, 8, 8), (360, 32, 16), (512, 32, 12), (2048, 32, 3), (8192, 64, 1)],
+    ("cpus", "stretch", "cells"),
+    [
+        (1, 1, 1),
+        (2, 1, 2),
+        (32, 1, 32),
+        (33, 2, 34),
+        (100, 4, 100),
+        (360, 12, 360),
+        (8191, 256, 8192),
+        (8192, 256, 8192),
+    ],
 )
-def test_nodes_told_apart(cpus: int, nodes: int, told_apart: int) -> None:
-    assert abi.nodes_told_apart(cpus, nodes) == told_apart
-
-
-@pytest.mark.parametrize("cpus", [1, 2, 361, 1024, 2048, 8192])
-def test_more_cpus_never_tell_more_nodes_apart(cpus: int) -> None:
-    assert 1 <= abi.nodes_told_apart(cpus + 1, 64) <= abi.nodes_told_apart(cpus, 64)
+def test_no_more_than_thirty_two_stretches_reach_every_cpu(cpus: int, stretch: int, cells: int) -> None:
+    defines = abi.Tables(cpus=cpus, nodes=2).defines()
+    assert (defines["FOLD_STRETCH"], defines["CELLS"]) == (stretch, cells)
+    assert cpus <= cells <= stretch * abi.FOLDS and cells % stretch == 0

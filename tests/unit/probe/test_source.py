@@ -16,36 +16,37 @@ from ppobserve.probe.pieces import in_order
 from tests.unit.make import KERNEL, kernel, plan
 
 BASE = ["abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "table.h", "cpu.h", "slot.h"]
+LIFE = ["group.h", "fold.c", "life.c"]
 ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
 FILES = {
-    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "trampoline.h", "refill_fentry.c", "group.h", "life.c", *ON_DEMAND],
-    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", "group.h", "life.c", *ON_DEMAND],
-    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "callers.h", "return_stack.c", "group.h", "life.c", *ON_DEMAND],
+    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "trampoline.h", "refill_fentry.c", *LIFE, *ON_DEMAND],
+    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", *LIFE, *ON_DEMAND],
+    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "callers.h", "return_stack.c", *LIFE, *ON_DEMAND],
     (Rung.FENTRY, Level.STANDARD): [
         *BASE, "refill.h", "trampoline.h", "refill_fentry.c", "returns.h", "reason.h", "return_refill.c",
-        "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c", "group.h", "life.c", "nid.c", *ON_DEMAND,
+        "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c", *LIFE, "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.STANDARD): [
         *BASE, "refill.h", "refill_kprobe.c", "returns.h", "reason.h", "return_refill.c",
-        "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c", "group.h", "life.c", "nid.c", *ON_DEMAND,
+        "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c", *LIFE, "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.STANDARD): [
-        *BASE, "returns.h", "callers.h", "return_stack.c", "group.h", "life.c", "nid.c", *ON_DEMAND,
+        *BASE, "returns.h", "callers.h", "return_stack.c", *LIFE, "nid.c", *ON_DEMAND,
     ],
     (Rung.FENTRY, Level.FULL): [
         *BASE, "refill.h", "trampoline.h", "refill_fentry.c", "returns.h", "reason.h", "return_refill.c",
         "alloc.h", "alloc_fentry.c",
         "fragment.h", "fragment_fentry.c", "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c",
-        "group.h", "life.c", "nid.c", *ON_DEMAND,
+        *LIFE, "nid.c", *ON_DEMAND,
     ],
     (Rung.KPROBE, Level.FULL): [
         *BASE, "refill.h", "refill_kprobe.c", "returns.h", "reason.h", "return_refill.c",
         "alloc.h", "alloc_kprobe.c",
         "fragment.h", "fragment_kprobe.c", "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
-        "group.h", "life.c", "nid.c", *ON_DEMAND,
+        *LIFE, "nid.c", *ON_DEMAND,
     ],
     (Rung.TRACEPOINT, Level.FULL): [
-        *BASE, "returns.h", "callers.h", "return_stack.c", "group.h", "life.c", "nid.c", *ON_DEMAND,
+        *BASE, "returns.h", "callers.h", "return_stack.c", *LIFE, "nid.c", *ON_DEMAND,
     ],
 }  # fmt: skip
 
