@@ -19,6 +19,7 @@ from pathlib import Path
 from ppobserve.errors import NotObservable
 from ppobserve.kernel import bpf
 from ppobserve.kernel.features import gather
+from ppobserve.lab.affinity import first
 from ppobserve.lab.frames import run_frames
 from ppobserve.model.script import filled
 from ppobserve.probe.scripts import templates
@@ -45,7 +46,7 @@ def measure(name: str, script: str) -> None:
         command = ["bpftrace", file.name]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             wait_until_attached(process)
-            run_frames(CALLS * FRAMES_A_CALL, batch=FRAMES_A_CALL, per_pool=FRAMES_A_CALL, cpu=0)
+            run_frames(CALLS * FRAMES_A_CALL, batch=FRAMES_A_CALL, per_pool=FRAMES_A_CALL, cpu=first())
             for runs, nanoseconds in programs(process.pid):
                 print(f"{name:20} {runs:7} runs {nanoseconds / runs:8.0f} ns a run")
             process.send_signal(signal.SIGINT)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from bench.claims import claim, heading, options, table
 from ppobserve.kernel.features import gather
+from ppobserve.lab.affinity import first
 from ppobserve.lab.frames import run_frames
 from ppobserve.model.plan import Level
 from ppobserve.probe.attach import attach
@@ -26,7 +27,7 @@ def main() -> None:
     """Measure, and print the table and the claim."""
     frames, rounds = (SHORT_FRAMES, SHORT_ROUNDS) if options(__doc__ or "").short else (FRAMES, ROUNDS)
     features = gather()
-    run_frames(frames, cpu=0)
+    run_frames(frames, cpu=first())
     without, attached = [nanoseconds(frames)], []
     for _ in range(rounds):
         with attach(features, Level.STANDARD) as programs:
@@ -51,7 +52,7 @@ def main() -> None:
 def nanoseconds(frames: int) -> float:
     """CPU time of one run, a frame; what it sleeps at the end of its pool is not in it."""
     begin = time.thread_time_ns()
-    run_frames(frames, per_pool=frames, cpu=0)
+    run_frames(frames, per_pool=frames, cpu=first())
     return (time.thread_time_ns() - begin) / frames
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ppobserve.kernel import bpf
 from ppobserve.kernel.features import gather
+from ppobserve.lab.affinity import first
 from ppobserve.lab.frames import run_frames
 from ppobserve.model.plan import Rung
 from ppobserve.model.trace import Kind, Selection
@@ -40,7 +41,7 @@ def main() -> None:
     features, statistics = gather(), bpf.enable_statistics()
     for name, selection in CASES.items():
         tracer = Tracer.start(features, selection, rung=Rung.TRACEPOINT, ring="perf" not in name)
-        run_frames(CALLS * FRAMES_A_CALL, batch=FRAMES_A_CALL, per_pool=FRAMES_A_CALL, cpu=0)
+        run_frames(CALLS * FRAMES_A_CALL, batch=FRAMES_A_CALL, per_pool=FRAMES_A_CALL, cpu=first())
         run = bpf.program_statistics(tracer.attached.program("page_returned"))
         began = time.process_time()
         told = [lines(event, wide=False) for event in tracer.read()]

@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from ppobserve.errors import UsageError
 
 
+def first() -> int:
+    """Return the lowest CPU that the calling thread may run on: CPU 0 may be offline, or another's."""
+    return min(os.sched_getaffinity(0))
+
+
 def pin(cpu: int) -> None:
     """Keep the calling thread on *cpu*. UsageError when there is no such CPU, or when it is not ours to use."""
     try:

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from ppobserve.errors import UsageError
-from ppobserve.lab.affinity import check, pinned
+from ppobserve.lab.affinity import check, first, pinned
 from ppobserve.lab.frames import check_values, parts, run_frames
 
 
@@ -47,3 +47,8 @@ def test_pinned_is_undone_also_after_an_error() -> None:
         assert os.sched_getaffinity(0) == {min(before)}
         _ = 1 // 0
     assert os.sched_getaffinity(0) == before
+
+
+def test_the_first_cpu_is_one_that_this_thread_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: {5, 2, 3})
+    assert first() == 2
