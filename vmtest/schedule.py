@@ -76,9 +76,14 @@ def live_tests(name: str, arguments: str = "") -> Start:
     return start
 
 
-def command(*words: str) -> Start:
-    """Run a program that boots a guest itself."""
-    return lambda results: ([sys.executable, *words], None)
+def command(*words: str, kernel: str) -> Start:
+    """Run a Python program that boots a guest itself, under the kernel of a role."""
+
+    def start(results: Path) -> tuple[list[str], None]:
+        find(kernel)
+        return [sys.executable, *words], None
+
+    return start
 
 
 class Schedule:
@@ -126,7 +131,10 @@ class Schedule:
         now = time.monotonic()
         if now - self._said >= PROGRESS_SECONDS:
             self._said = now
-            print(f"{(now - self._begun) / 60:.0f} min: {'; '.join(g.progress() for g in self._running.values())}")
+            print(
+                f"{(now - self._begun) / 60:.0f} min: {'; '.join(g.progress() for g in self._running.values())}",
+                flush=True,
+            )
 
 
 @contextmanager

@@ -96,6 +96,11 @@ def test_what_still_runs_is_ended(folder: Path) -> None:
     assert running.status not in (0, None)
 
 
+def test_a_program_that_boots_a_guest_itself_is_not_run_without_its_kernel(run, monkeypatch) -> None:
+    monkeypatch.setattr(schedule, "find", missing)
+    assert "suite bullseye: gone" in run(bench=schedule.command("-c", "", kernel="oldest")).finished("bench").not_run
+
+
 def test_the_live_tests_run_in_a_guest_of_that_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kernel = Kernel("stable", "6.12.117-1", Path("vmlinuz"))
     monkeypatch.setattr(schedule, "find", lambda name: kernel)
