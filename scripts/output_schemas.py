@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from ppobserve.model import inventory, trace
 from ppobserve.model.inventory import UNKNOWN_UNTIL_USED, Known
+from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Rung
 from ppobserve.model.snapshot import Pool
 from ppobserve.model.trace import Event, Kind
@@ -42,6 +43,7 @@ def pools() -> dict[str, Any]:
                 "time": {"type": "number", "description": "seconds since the epoch"},
                 "host": TEXT,
                 "kernel": TEXT,
+                "netns_unreadable": {**COUNT, "description": TABLE["netns_unreadable"].help},
                 "pools": {"type": "array", "items": pool()},
             }
         ),

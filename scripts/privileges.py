@@ -37,7 +37,7 @@ def once(rung: str, attaching: str, reading: str) -> str:
     except HostError as error:
         return f"fails: {error}".replace("\n", " ")
     lost = [name for name, attached in live.hooks_attached().items() if not attached]
-    spaces = netns.visit(netns.namespaces(), lambda inode: inode)
+    spaces = netns.visit(netns.namespaces(), lambda inode: inode).seen
     return f"lost hooks {lost}" if lost else f"works: by {live.plan.rung.value}, {len(set(spaces))} network namespaces"
 
 

@@ -19,7 +19,7 @@ from ppobserve.model.series import BOUNDS
 from ppobserve.model.snapshot import Pool, Tables
 
 PAGE = Path(__file__).parent.parent / "docs" / "schema" / "snapshot.json"
-LATER = frozenset({"costs", "levels_below", "uptime"})
+LATER = frozenset({"costs", "levels_below", "netns_unreadable", "uptime"})
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
 TYPES = {
@@ -50,6 +50,7 @@ def schema() -> dict[str, Any]:
                 "pools": {"type": "array", "items": pool()},
                 "costs": {**mapping(record(dataclass(Cost))), "description": TABLE["bpf_seconds"].help},
                 "levels_below": COUNT,
+                "netns_unreadable": {**COUNT, "description": TABLE["netns_unreadable"].help},
             },
             later=LATER,
         ),

@@ -24,8 +24,8 @@ from ppobserve.source.fleet import Scope
 
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
-OVERLAYS = {"base": 3, "podmonitor": 4, "servicemonitor": 5}
-MONITORS = {"base": 0, "podmonitor": 1, "servicemonitor": 1}
+OVERLAYS = {"base": 3, "before-1.30": 3, "podmonitor": 4, "servicemonitor": 5}
+MONITORS = {"base": 0, "before-1.30": 0, "podmonitor": 1, "servicemonitor": 1}
 KUBERNETES = "1.31"
 """Whose schema: older than what most run."""
 OPERATOR = "monitoring.coreos.com/v1"
@@ -41,12 +41,12 @@ def kustomized(overlay: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(made.stdout))
 
 
-def wrong(manifest: dict[str, Any]) -> str:
+def wrong(manifest: dict[str, Any], version: str = KUBERNETES) -> str:
     """What the API server would object to; "" for nothing."""
     from kubernetes_validate import ValidationError, validate
 
     try:
-        validate(manifest, KUBERNETES, strict=True)
+        validate(manifest, version, strict=True)
     except ValidationError as error:
         return str(error.message)
     return ""
@@ -104,6 +104,24 @@ def test_manifests_keep_to_their_schemas(overlay: str) -> None:
     assert [wrong(each) for each in manifests if each["apiVersion"] != OPERATOR] == [""] * (
         len(manifests) - MONITORS[overlay]
     )
+
+
+def test_no_profile_of_the_runtime_s_keeps_the_daemon_from_other_network_namespaces() -> None:
+    """By the field of 1.30, and before by an annotation, which names the container."""
+    field, annotation = (of_kind(kustomized(overlay), "DaemonSet") for overlay in ("base", "before-1.30"))
+    (container,) = field["spec"]["template"]["spec"]["containers"]
+    assert container["securityContext"].pop("appArmorProfile") == {"type": "Unconfined"}
+    unconfined = f"container.apparmor.security.beta.kubernetes.io/{container['name']}"
+    assert annotation["spec"]["template"]["metadata"].pop("annotations") == {unconfined: "unconfined"}
+    assert field == annotation
+    assert field["spec"]["template"]["spec"]["hostPID"]
+
+
+@pytest.mark.parametrize(("version", "right", "mistaken"), [("1.29", "before-1.30", "base"), ("1.37", "base", "")])
+def test_each_version_has_an_overlay_that_it_takes(version: str, right: str, mistaken: str) -> None:
+    assert wrong(of_kind(kustomized(right), "DaemonSet"), version) == ""
+    if mistaken:
+        assert "appArmorProfile" in wrong(of_kind(kustomized(mistaken), "DaemonSet"), version)
 
 
 def test_a_wrong_manifest_is_found() -> None:

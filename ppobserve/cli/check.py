@@ -10,12 +10,13 @@ from typing import Any
 
 from ppobserve.cli import facts, options
 from ppobserve.errors import HostError
+from ppobserve.kernel import capabilities, netns
 from ppobserve.kernel.features import gather
 from ppobserve.model.audit import audited
 from ppobserve.model.document import plan_document
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Plan, make_plan
-from ppobserve.model.privileges import VISITING, grant, limits
+from ppobserve.model.privileges import VISITING, closed_to_all, grant, limits
 from ppobserve.probe.abi import Tables
 from ppobserve.probe.attach import trial
 from ppobserve.probe.maps import memory_of
@@ -64,6 +65,9 @@ def examine(features: Features, args: argparse.Namespace) -> dict[str, Any]:
     document["tried"] = tried and plan is not None
     if features.root and plan:
         document["memory"] = _memory(tables(features))
+    if document["tried"]:
+        document["netns_unreadable"] = unreadable = netns.visit(netns.namespaces(), lambda inode: inode).unreadable
+        document["problems"] += _unlisted(features, unreadable)
     if not features.root:
         what = "not root: fentry and kprobes were not tried, and nothing can be attached"
         document["problems"].append({"what": what, "fix": "sudo ppobserve check"})
@@ -71,6 +75,21 @@ def examine(features: Features, args: argparse.Namespace) -> dict[str, Any]:
 
 
 Problem = dict[str, str]
+PROFILE = (
+    "start the container without its security profile "
+    "(docker: --security-opt apparmor=unconfined, Kubernetes: appArmorProfile of type Unconfined)"
+)
+
+
+def _unlisted(features: Features, netns_unreadable: int) -> list[Problem]:
+    """Idle pools that are not listed for another reason than a missing capability."""
+    found = []
+    if not netns.sees_all_processes():
+        what = "idle pools of network namespaces outside this PID namespace are not listed"
+        found.append({"what": what, "fix": "start the container with --pid host (Kubernetes: hostPID: true)"})
+    if what := closed_to_all(features, netns_unreadable, capabilities.profile()):
+        found.append({"what": what, "fix": PROFILE})
+    return found
 
 
 def _missing() -> list[Problem]:
@@ -106,6 +125,7 @@ def _document(features: Features, plan: dict[str, Any] | None, problems: list[Pr
         "plan": plan,
         "tried": False,
         "memory": None,
+        "netns_unreadable": None,
         "problems": [*problems, *({"what": each, "fix": grant(features, *VISITING)} for each in limits(features))],
     }
 

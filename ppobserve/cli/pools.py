@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(inventory_document(snapshot)))
     else:
-        print(table(inventory(snapshot), snapshot.plan, wide=args.wide))
+        unreadable = snapshot.netns_unreadable
+        print(table(inventory(snapshot), snapshot.plan, wide=args.wide, netns_unreadable=unreadable))
     return 0
 
 

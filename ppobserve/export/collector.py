@@ -204,6 +204,7 @@ def self_families(seen: Seen) -> Iterator[Family]:
     yield _self("bpf_runs", [((program,), int(cost.runs)) for program, cost in snapshot.costs.items()])
     yield _self("bpf_seconds", [((program,), cost.seconds) for program, cost in snapshot.costs.items()])
     yield _self("levels_below", [((), snapshot.levels_below)])
+    yield _self("netns_unreadable", [((), snapshot.netns_unreadable)])
     yield _self("scrape_seconds", [((), seen.seconds)])
 
 

@@ -13,6 +13,8 @@ USER_NAMESPACE = Path("/proc/self/ns/user")
 BITS = {"SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
 """include/uapi/linux/capability.h; those that we ever want."""
 
+PROFILE = Path("/proc/self/attr/current")
+
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_READ, _PR_SET_NO_NEW_PRIVS = 23, 38
 _INITIAL_USER_NAMESPACE = 0xEFFFFFFD
@@ -49,6 +51,15 @@ def in_user_namespace(path: Path = USER_NAMESPACE) -> bool:
         return path.stat().st_ino != _INITIAL_USER_NAMESPACE
     except OSError:
         return False
+
+
+def profile(path: Path = PROFILE) -> str:
+    """The security profile (AppArmor) or context (SELinux) of this process; empty if it has none."""
+    try:
+        said = path.read_bytes().decode(errors="replace").strip("\0\n ")
+    except OSError:  # EINVAL: no security module has one
+        return ""
+    return "" if said == "unconfined" else said
 
 
 def keep(names: Iterable[str]) -> None:

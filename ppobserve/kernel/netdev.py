@@ -12,7 +12,6 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ppobserve.errors import KernelFactError
 from ppobserve.kernel import ethtool, netlink, netns
@@ -46,19 +45,23 @@ class ListedPool:
 class PoolLister:
     """Asks in each namespace. What can't be asked is left out: a kernel before 6.8, a namespace that is gone."""
 
-    def __init__(self, find: Callable[[], list[Path]] = netns.namespaces) -> None:
+    def __init__(self, find: Callable[[], netns.Namespaces] = netns.namespaces) -> None:
         self._find = find
-        self._paths: list[Path] = []
+        self._namespaces = netns.Namespaces()
         self._pools: tuple[ListedPool, ...] = ()
+        self.netns_unreadable = 0
+        """Namespaces that this process may not enter, as of the last list."""
         self._found_at = self._listed_at = float("-inf")
 
     def pools(self) -> tuple[ListedPool, ...]:
         """Every pool that the kernel lists, in all namespaces."""
         now = time.monotonic()
         if now - self._found_at > NAMESPACES_SECONDS:
-            self._found_at, self._paths = now, self._find()
+            self._found_at, self._namespaces = now, self._find()
         if now - self._listed_at > LIST_SECONDS:
-            self._pools = tuple(pool for pools in netns.visit(self._paths, list_pools) for pool in pools)
+            visit = netns.visit(self._namespaces, list_pools)
+            self._pools = tuple(pool for pools in visit.seen for pool in pools)
+            self.netns_unreadable = visit.unreadable
             self._listed_at = time.monotonic()
         return self._pools
 

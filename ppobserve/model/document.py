@@ -32,6 +32,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "audit": dict(snapshot.audit),
         "costs": {program: asdict(cost) for program, cost in snapshot.costs.items()},
         "levels_below": snapshot.levels_below,
+        "netns_unreadable": snapshot.netns_unreadable,
         "pools": [_pool_document(sample) for sample in snapshot.pools],
     }
 
@@ -84,6 +85,7 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             audit=document["audit"],
             costs={program: Cost(**cost) for program, cost in document.get("costs", {}).items()},
             levels_below=document.get("levels_below", 0),
+            netns_unreadable=document.get("netns_unreadable", 0),
             uptime=float(document["uptime"]) if "uptime" in document else None,
             pools=tuple(map(_sample, document["pools"])),
         )

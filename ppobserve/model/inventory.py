@@ -74,6 +74,7 @@ def inventory_document(snapshot: Snapshot) -> dict[str, Any]:
         "time": snapshot.time,
         "host": snapshot.host,
         "kernel": snapshot.kernel,
+        "netns_unreadable": snapshot.netns_unreadable,
         "pools": [_document(known) for known in inventory(snapshot)],
     }
 

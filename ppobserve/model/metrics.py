@@ -99,6 +99,11 @@ SELF_METRICS = (
     Metric("bpf_runs", "counter", "Runs of our programs, estimated from samples.", ("program",)),
     Metric("bpf_seconds", "counter", "CPU time that our programs took, estimated from samples.", ("program",)),
     Metric("levels_below", "gauge", "Levels below the configured one that the daemon went to keep its budget."),
+    Metric(
+        "netns_unreadable",
+        "gauge",
+        "Network namespaces that could not be entered: their idle pools are not exported.",
+    ),
     Metric("scrape_seconds", "gauge", "How long the last read of all counters took."),
 )
 

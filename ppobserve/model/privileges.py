@@ -65,6 +65,18 @@ def better_rung(features: Features) -> str:
     return grant(features, "SYSLOG", "SYS_ADMIN")
 
 
+def closed_to_all(features: Features, netns_unreadable: int, profile: str) -> str:
+    """Why idle pools of some network namespaces are not listed though no capability is missing; empty if all are.
+
+    *profile* is the security profile of this process.
+    """
+    if not netns_unreadable or lacking(features, *VISITING):
+        return ""
+    where = "1 network namespace" if netns_unreadable == 1 else f"{netns_unreadable} network namespaces"
+    who = f"the security profile {profile}" if profile else "a security module"
+    return f"idle pools of {where} are not listed: {who} denies access to their processes (ptrace)"
+
+
 def limits(features: Features) -> list[str]:
     """What is not seen for lack of a capability, though BPF programs can be attached; a sentence each."""
     if not features.root or features.user_namespace or lacking(features, *ATTACHING):

@@ -100,6 +100,8 @@ class Snapshot:
     """What our programs took since the first were attached, by program."""
     levels_below: int = 0
     """How many levels below the one that was asked for the plan is, to keep a budget."""
+    netns_unreadable: int = 0
+    """Network namespaces that could not be entered: their idle pools are not among ``pools``."""
     uptime: float | None = None
     """Seconds since the host was started, those that it slept included: a clock that nobody sets. None: not known."""
 

@@ -51,8 +51,17 @@ class Live:
             pools, tables, audit = self._reader.read()
             up = self._clock.boottime()
             pools += unseen(self._lister.pools(), pools, self._reader.nothing(), up)
-            named = as_named_now(pools)
-            snapshot = Snapshot(time.time(), self.plan, named, tables, self._host, self._kernel, audit, uptime=up)
+            snapshot = Snapshot(
+                time.time(),
+                self.plan,
+                as_named_now(pools),
+                tables,
+                self._host,
+                self._kernel,
+                audit,
+                netns_unreadable=self._lister.netns_unreadable,
+                uptime=up,
+            )
             return self._ungrouped.apply(snapshot)
 
     def hooks_attached(self) -> Mapping[str, bool]:

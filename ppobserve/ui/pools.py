@@ -14,11 +14,12 @@ WIDTH = 79
 _AGES = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
-def table(pools: Sequence[Known], plan: Plan, *, wide: bool) -> str:
+def table(pools: Sequence[Known], plan: Plan, *, wide: bool, netns_unreadable: int = 0) -> str:
     """A line for each pool, what its dashes mean, and which pools may be missing."""
     columns = fitted(_WIDE, pools) if wide else _NARROW
     lines = [headings(columns), *(line(columns, known) for known in pools)] if pools else ["no pool was seen"]
-    notes = (textwrap.fill(note, WIDTH, subsequent_indent="  ") for note in [*_notes(pools), missing(plan)])
+    said = [*_notes(pools), *_unreadable(netns_unreadable), missing(plan)]
+    notes = (textwrap.fill(note, WIDTH, subsequent_indent="  ") for note in said)
     return "\n".join([*lines, "", *notes])
 
 
@@ -28,6 +29,14 @@ def _notes(pools: Sequence[Known]) -> list[str]:
         return []
     who = "1 pool was" if idle == 1 else f"{idle} pools were"
     return [f"idle: {who} not used while we looked; the kernel's list does not say what is - here, its first use does"]
+
+
+def _unreadable(netns: int) -> list[str]:
+    """Namespaces that could not be entered."""
+    if not netns:
+        return []
+    where = "1 network namespace" if netns == 1 else f"{netns} network namespaces"
+    return [f"idle pools of {where} are not listed: ppobserve may not enter there (ppobserve check says why)"]
 
 
 def missing(plan: Plan) -> str:

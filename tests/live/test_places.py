@@ -4,8 +4,10 @@ missing."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,12 @@ import pytest
 pytestmark = [pytest.mark.host, pytest.mark.usefixtures("live")]
 
 PROGRAM = str(Path(sys.executable).parent / "ppobserve")
+ATTACH = ("--rung", "tracepoint")
+"""A rung of every kernel: without one, a daemon of this host would be read."""
 COMMANDS = (
     ("check",),
-    ("pools",),
-    ("top", "--once"),
+    ("pools", *ATTACH),
+    ("top", "--once", *ATTACH),
     ("trace", "--seconds", "0.1"),
     ("serve", "--listen", "127.0.0.1:0"),
 )
@@ -89,6 +93,33 @@ def test_facts_of_a_container_are_replayed_with_what_it_lacked(tmp_path: Path) -
     assert "this process lacks CAP_BPF" in there.stdout
     assert (there.returncode, replayed.returncode) == (1, 1)
     assert there.stdout.split("problem:")[1] == replayed.stdout.split("problem:")[1]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    """A process that has all capabilities, in a network namespace of its own."""
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 600"], stdout=subprocess.PIPE) as other:
+        assert other.stdout and other.stdout.readline()
+        yield
+        other.kill()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_namespaces_that_cannot_be_entered_are_counted_wherever_pools_are_listed() -> None:
+    less = without("sys_ptrace")
+    footer = " ".join(answer(less, "pools", "--seconds", "0.1", *ATTACH).stdout.split())
+    assert re.search(r"idle pools of [1-9]\d* network namespaces? are not listed: ppobserve may not enter", footer)
+    assert json.loads(answer(less, "pools", "--json", "--seconds", "0.1", *ATTACH).stdout)["netns_unreadable"] > 0
+    assert json.loads(answer(less, "top", "--once", "--json", *ATTACH).stdout)["netns_unreadable"] > 0
+    assert json.loads(answer(less, "check", "--json").stdout)["netns_unreadable"] > 0
+    assert "network namespace" not in answer((), "pools", "--seconds", "0.1", *ATTACH).stdout
+
+
+def test_in_a_pid_namespace_the_processes_outside_are_said_to_be_missing() -> None:
+    done = answer(("unshare", "--pid", "--fork", "--mount-proc"), "check")
+    said = " ".join(done.stdout.split())
+    assert (done.returncode, "outside this PID namespace are not listed" in said) == (0, True)
+    assert "--pid host (Kubernetes: hostPID: true)" in said
 
 
 def test_what_a_missing_capability_costs_is_said_though_all_can_be_attached() -> None:

@@ -35,6 +35,7 @@ def moment() -> Snapshot:
         tables=Tables(13, 17),
         costs={"refill_entry": Cost(1013.5, 0.25), "return": Cost(1009, 0.125)},
         levels_below=1,
+        netns_unreadable=3,
     )
 
 

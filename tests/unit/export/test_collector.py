@@ -68,7 +68,7 @@ def test_every_series_has_the_labels_that_the_table_says(cardinality: Cardinalit
     kept = {Cardinality.POOL: POOL_LABELS, Cardinality.NETDEV: ("netns", "netdev", "driver"), Cardinality.NODE: ()}
     own = {"build_info", "hook_attached", "hook_missed", "scrape_seconds", "pools_tracked", "pools_dropped",
            "events_dropped", "pools_folded", "pools_inflight_negative",
-           "bpf_runs", "bpf_seconds", "levels_below"}  # fmt: skip
+           "bpf_runs", "bpf_seconds", "levels_below", "netns_unreadable"}  # fmt: skip
     for family in PoolCollector(Source(), cardinality).collect():
         metric = TABLE[family.name.removeprefix(PREFIX)]
         expected = {*(() if metric.name in own else kept[cardinality]), *metric.labels}

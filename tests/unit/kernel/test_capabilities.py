@@ -56,6 +56,21 @@ def test_a_kernel_that_does_not_tell_is_a_sentence(monkeypatch: pytest.MonkeyPat
         capabilities.effective()
 
 
+@pytest.mark.parametrize(
+    ("content", "profile"),
+    [
+        (b"docker-default (enforce)\n", "docker-default (enforce)"),
+        (b"system_u:system_r:container_t:s0:c1,c2\0", "system_u:system_r:container_t:s0:c1,c2"),
+        (b"unconfined\n", ""),
+        (b"\xff\n", "\ufffd"),
+    ],
+)
+def test_the_security_profile_of_this_process(tmp_path: Path, content: bytes, profile: str) -> None:
+    (tmp_path / "current").write_bytes(content)
+    assert capabilities.profile(tmp_path / "current") == profile
+    assert capabilities.profile(tmp_path) == ""
+
+
 def test_a_user_namespace_of_ones_own_is_known(tmp_path: Path, require: Callable[..., None]) -> None:
     code = "from ppobserve.kernel.capabilities import in_user_namespace\nprint(in_user_namespace())"
     inside = subprocess.run(
@@ -71,7 +86,6 @@ def test_a_user_namespace_of_ones_own_is_known(tmp_path: Path, require: Callable
 
 
 def test_the_own_network_namespace_can_be_looked_into_without_any() -> None:
-    code = (
-        "from ppobserve.kernel import netns\nkeep([])\nprint(len(netns.visit(netns.namespaces(), lambda inode: inode)))"
-    )
+    visit = "netns.visit(netns.namespaces(), lambda inode: inode)"
+    code = f"from ppobserve.kernel import netns\nkeep([])\nprint(len({visit}.seen))"
     assert child(code) == "1"

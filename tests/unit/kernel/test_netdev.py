@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel import netdev, netlink, netns
+from ppobserve.kernel import netdev, netlink
 from ppobserve.kernel.netdev import ListedPool, PoolLister
+from ppobserve.kernel.netns import Namespaces, Visit
 
 NS = 4026531840
 LISTED = [
@@ -51,30 +51,15 @@ def test_namespaces_are_looked_for_now_and_then_and_pools_more_often(monkeypatch
     now, looked, listed = [100.0], [], []
     monkeypatch.setattr(netdev.time, "monotonic", lambda: now[0])
 
-    def visit(paths: list[Path], look: object) -> list[list[ListedPool]]:
+    def visit(found: Namespaces, look: object) -> Visit[list[ListedPool]]:
         listed.append(now[0])
-        return [[ListedPool(7, NS)] for _ in paths]
+        return Visit([[ListedPool(7, NS)] for _ in found.paths], len(found.closed) + len(listed))
 
     monkeypatch.setattr(netdev.netns, "visit", visit)
-    lister = PoolLister(lambda: looked.append(now[0]) or [Path("one"), Path("two")])
+    found = Namespaces((Path("one"), Path("two")), frozenset({"three"}))
+    lister = PoolLister(lambda: looked.append(now[0]) or found)
     for moment in (100.0, 100.1, 101.0, 109.0, 111.0):
         now[0] = moment
         assert [pool.id for pool in lister.pools()] == [7, 7]
+        assert lister.netns_unreadable == 1 + len(listed)
     assert (looked, listed) == ([100.0, 111.0], [100.0, 101.0, 109.0, 111.0])
-
-
-def test_each_namespace_once_by_whatever_leads_into_it(tmp_path: Path) -> None:
-    for name in ("self/ns", "11/ns", "13/ns"):
-        (tmp_path / "proc" / name).mkdir(parents=True)
-    (tmp_path / "named").mkdir()
-    (tmp_path / "proc/self/ns/net").write_text("")
-    os.link(tmp_path / "proc/self/ns/net", tmp_path / "proc/11/ns/net")
-    (tmp_path / "proc/13/ns/net").symlink_to("gone")
-    (tmp_path / "named/blue").write_text("")
-    found = netns.namespaces(tmp_path / "proc", tmp_path / "named")
-    assert found == [tmp_path / "proc/self/ns/net", tmp_path / "named/blue"]
-
-
-def test_a_namespace_that_is_gone_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "not-a-namespace").write_text("")
-    assert netns.visit([tmp_path / "gone", tmp_path / "not-a-namespace"], lambda inode: inode) == []

@@ -65,6 +65,7 @@ def test_the_document_has_the_promised_shape() -> None:
         "audit",
         "costs",
         "levels_below",
+        "netns_unreadable",
         "pools",
     ]
     assert document["schema"] == 1
@@ -129,6 +130,13 @@ def test_what_an_older_document_does_not_say_of_our_cost_is_nothing() -> None:
     document = one_pool()
     del document["costs"], document["levels_below"]
     assert (from_document(document).costs, from_document(document).levels_below) == ({}, 0)
+
+
+def test_namespaces_that_could_not_be_entered_come_back_and_an_older_document_knows_of_none() -> None:
+    document = to_document(snapshot(netns_unreadable=3))
+    assert from_document(document).netns_unreadable == 3
+    del document["netns_unreadable"]
+    assert from_document(document).netns_unreadable == 0
 
 
 @pytest.mark.parametrize("key", ["time", "host", "kernel", "plan", "tables", "audit", "pools"])

@@ -9,7 +9,7 @@ import pytest
 from ppobserve.errors import NotObservable
 from ppobserve.model.features import REFILL, Features
 from ppobserve.model.plan import Level, Rung, make_plan
-from ppobserve.model.privileges import USED, grant, lacking, limits, require_privileges, spelled
+from ppobserve.model.privileges import USED, closed_to_all, grant, lacking, limits, require_privileges, spelled
 from tests.unit.make import kernel
 
 ALL = dict.fromkeys(USED, True)
@@ -86,6 +86,20 @@ def test_symbols_that_cannot_be_read_are_the_reason_and_no_single_function() -> 
         make_plan(features, Level.STANDARD)
     assert f"kprobe: {why}" in caught.value.because and f"tracepoint: {why}" in caught.value.because
     assert make_plan(kernel(symbols={}, no_symbols=why), Level.STANDARD).rung is Rung.FENTRY
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "profile", "said"),
+    [
+        (0, "docker-default (enforce)", ""),
+        (1, "docker-default (enforce)", "of 1 network namespace are not listed: the security profile docker-default"),
+        (3, "", "of 3 network namespaces are not listed: a security module denies"),
+    ],
+)
+def test_a_security_profile_is_named_where_no_capability_is_missing(namespaces: int, profile: str, said: str) -> None:
+    why = closed_to_all(holding(*USED), namespaces, profile)
+    assert said in why and bool(why) is bool(said)
+    assert closed_to_all(holding("BPF", "PERFMON", "SYS_ADMIN"), namespaces, profile) == ""
 
 
 def test_what_is_not_seen_without_a_capability_is_said() -> None:

@@ -53,6 +53,17 @@ def test_wide_has_everything_and_clips_nothing() -> None:
     assert {"0000:81:00.0", "4026531840", "41", "17"} <= set(lines[1])
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "said"),
+    [(1, "of 1 network namespace are not listed"), (3, "of 3 network namespaces are not listed")],
+)
+def test_the_pools_of_namespaces_that_cannot_be_entered_are_not_missing_in_silence(namespaces: int, said: str) -> None:
+    whole = table(inventory(snapshot(*EVERY)), plan(Level.LEAN), wide=False)
+    text = table(inventory(snapshot(*EVERY)), plan(Level.LEAN), wide=False, netns_unreadable=namespaces)
+    assert said in text and "network namespace" not in whole
+    assert inventory_document(snapshot(*EVERY, netns_unreadable=namespaces))["netns_unreadable"] == namespaces
+
+
 @pytest.mark.parametrize("rung", Rung)
 def test_a_terminal_of_80_columns_is_enough(rung: Rung) -> None:
     long = sample(Pool("12-18fe3a7b9", "enp129s0f1np1v7", driver="a_long_driver_", state=State.DETACHED), **GAUGES)
