@@ -47,8 +47,7 @@ class Tier:
         self.name = name
         self.log, self.junit = folder / f"{name}.log", folder / f"{name}.xml"
         self.process: subprocess.Popen[bytes] | None = None
-        self.minutes = 0.0
-        self._begun = 0.0
+        self._begun = self._ended = 0.0
 
     def start(self, command: Command) -> None:
         self._begun = time.monotonic()
@@ -61,12 +60,12 @@ class Tier:
 
     @property
     def running(self) -> bool:
-        """True from its start to its end; keeps how long that took."""
-        if self.process is None or self.minutes:
+        """True from its start to its end, whose time it keeps."""
+        if self.process is None or self._ended:
             return False
         if self.process.poll() is None:
             return True
-        self.minutes = (time.monotonic() - self._begun) / 60
+        self._ended = time.monotonic()
         return False
 
     def end(self, seconds: float) -> None:
@@ -89,12 +88,12 @@ class Tier:
     def row(self) -> Row:
         """Its line of the summary. A tier that fails without a failed test is one failure itself."""
         log = os.path.relpath(self.log, TOP)
-        if self.process is None:
+        if self.process is None or self.running:
             return Row(self.name, Counts(), 0.0, log, "interrupted")
         counts = report.counts(self.junit)
         if self.process.returncode and not counts.failed:
             counts += Counts(failed=1)
-        return Row(self.name, counts, self.minutes, log)
+        return Row(self.name, counts, (self._ended - self._begun) / 60, log)
 
     def failures(self) -> list[str]:
         """What its failed tests said, or the end of its log if it failed without."""

@@ -131,10 +131,8 @@ class Schedule:
         now = time.monotonic()
         if now - self._said >= PROGRESS_SECONDS:
             self._said = now
-            print(
-                f"{(now - self._begun) / 60:.0f} min: {'; '.join(g.progress() for g in self._running.values())}",
-                flush=True,
-            )
+            running = "; ".join(guest.progress() for guest in self._running.values()) or "waiting for a slot"
+            print(f"{(now - self._begun) / 60:.0f} min: {running}", flush=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -124,4 +125,5 @@ def test_interrupted_it_ends_what_runs_and_says_what_was_done(tmp_path: Path, nu
     out, _ = process.communicate(timeout=30)
     assert process.returncode == status
     assert "c not run: interrupted" in out
+    assert re.search(r"^b +0 +1 +0 +\d+\.\d  \S+b\.log$", out, re.MULTILINE)
     assert out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
