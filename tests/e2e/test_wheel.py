@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+SYSTEM_BCC = Path("/usr/lib/python3/dist-packages/bcc")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
@@ -74,3 +75,21 @@ def test_wheel_without_its_bpf_sources_says_so(wheel: Path, tmp_path: Path, live
     assert check.returncode == 1
     assert "the BPF sources are missing" in check.stdout
     assert "reinstall ppobserve" in check.stdout
+
+
+def test_wheel_in_a_plain_virtual_environment_says_what_to_do(
+    wheel: Path, tmp_path: Path, require: Callable[..., None], live: None
+) -> None:
+    """It does not see the distribution's BCC; made once more as the answer says, it does."""
+    require(SYSTEM_BCC.exists(), f"no {SYSTEM_BCC}: not Debian, or python3-bpfcc is not installed")
+    venv = tmp_path / "venv"
+    assert run("/usr/bin/python3", "-m", "venv", "--without-pip", venv, cwd=tmp_path).returncode == 0
+    installed = run(*PIP, "--python", venv / "bin/python", "install", wheel, cwd=tmp_path)
+    assert installed.returncode == 0, installed.stderr
+    top = run(venv / "bin/ppobserve", "top", "--once", cwd=tmp_path)
+    assert top.returncode == 1
+    _, _, fix = top.stderr.partition("recreate the virtual environment with --system-site-packages: ")
+    assert fix == f"/usr/bin/python3 -m venv --system-site-packages {venv}\n"
+    assert run(*fix.split(), "--without-pip", cwd=tmp_path).returncode == 0
+    check = run(venv / "bin/ppobserve", "check", cwd=tmp_path)
+    assert check.stdout.endswith("observable: yes\n"), check.stdout
