@@ -25,8 +25,8 @@ SECONDS = 5.0
 """For a whole answer, by default."""
 _PIECE = 1 << 16
 _SERVER = "ppobserve/"
-_NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""Of ``::1`` on a host without IPv6."""
+_NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH)
+"""Of ``::1`` on a host without IPv6, and of both loopback addresses in a network namespace whose ``lo`` is down."""
 
 
 class Remote:

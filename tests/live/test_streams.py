@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ppobserve.lab.frames import run_frames
 from tests.live.conftest import eventually
 
 pytestmark = [pytest.mark.host, pytest.mark.usefixtures("live", "frames")]
@@ -45,6 +47,35 @@ def test_streams_that_are_closed_or_full(command: str, redirect: str, tmp_path: 
         assert done.stderr.splitlines()[-1].startswith(b"ppobserve: cannot write to standard output: ")
     if command == "record":
         assert os.listdir(os.fsencode(tmp_path)) == [b"\xff.gz"]
+
+
+COMM = Path("/proc/self/comm")
+
+
+@pytest.fixture
+def odd_name() -> Iterator[None]:
+    """This process has a name that no encoding but UTF-8 has, and not even that all of it."""
+    before = COMM.read_bytes()
+    COMM.write_bytes("née€".encode() + b"\xff")
+    yield
+    COMM.write_bytes(before)
+
+
+@pytest.mark.usefixtures("odd_name")
+def test_events_are_printed_in_an_ascii_locale() -> None:
+    command = [sys.executable, "-m", "ppobserve.cli.main", "trace", "-n", "3", "--netdev", "-", "--event", "return"]
+    trace = subprocess.Popen(command, env={**os.environ, **ASCII}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert trace.stdout
+        assert any(line.startswith(b"TIME ") for line in trace.stdout)
+        run_frames(64)
+        out, err = trace.communicate(timeout=60)
+    finally:
+        trace.kill()
+        trace.communicate()
+    assert (trace.returncode, err) == (0, b"")
+    assert out.count(b" n\\xe9e\\u20ac\\ufffd\n") == 3
+    assert b"\n3 events shown" in out
 
 
 @pytest.mark.parametrize("redirect", ["<&- >&- 2>&-", "</dev/null >/dev/full 2>/dev/full"])

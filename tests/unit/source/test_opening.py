@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import platform
 import threading
 import urllib.request
@@ -128,11 +129,12 @@ def test_a_daemon_that_is_slow_is_told(
     assert said[0] == f"cannot read {opening.DAEMONS[1]}: no whole answer within 0.1 s; attaching anew"
 
 
+@pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.ENETUNREACH])
 def test_a_host_without_the_address_has_no_daemon_there(
-    asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
+    number: int, asked: list[tuple[Level, Rung | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As ``::1`` where IPv6 is off."""
-    missing = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+    """As ``::1`` where IPv6 is off, and every address of a network namespace whose ``lo`` is down."""
+    missing = OSError(number, os.strerror(number))
     monkeypatch.setattr("socket.create_connection", Mock(side_effect=missing))
     said: list[str] = []
     open_source("live", say=said.append)
