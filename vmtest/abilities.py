@@ -52,7 +52,7 @@ class Facts:
 
 
 def facts() -> Facts:
-    """The facts of the running kernel."""
+    """Return the facts of the running kernel."""
     types = btf.load(BTF / "vmlinux")
     return Facts(
         symbols=frozenset(SYMBOLS.values()) & _functions(),
@@ -64,7 +64,7 @@ def facts() -> Facts:
 
 
 def abilities(kernel: Facts) -> tuple[str, ...]:
-    """The capabilities of tests/conftest.py that a kernel with these facts must have."""
+    """Return the capabilities of tests/conftest.py that a kernel with these facts must have."""
     has = [name for name, symbol in SYMBOLS.items() if symbol in kernel.symbols]
     has += [name for name, path in TYPES.items() if path in kernel.types]
     has += [name for name, module in DRIVERS.items() if module in kernel.drivers]

@@ -35,7 +35,7 @@ class Suite:
     folder: Path
 
     def versions(self) -> list[str]:
-        """The versions of linux-image that the suite has, by lists of at most a day ago."""
+        """Return the versions of linux-image in the suite. Its package lists are at most a day old."""
         if not is_recent(self.folder / "updated"):
             self._update()
         table = self._apt("cache", "madison", f"linux-image-{architecture()}")
@@ -55,8 +55,11 @@ class Suite:
         (self.folder / "updated").touch()
 
     def _packages(self, version: str) -> list[str]:
-        """One linux-image with everything; from 7.x on it depends on -binary (vmlinuz), -modules and -base (lists)."""
-        image, *_ = self._depends(f"linux-image-{architecture()}={version}", r"linux-image-\d")
+        """Return the packages of an image. From 7.x on it is split: binary (vmlinuz), modules, base (their lists)."""
+        images = self._depends(f"linux-image-{architecture()}={version}", r"linux-image-\d")
+        if not images:
+            raise MirrorError(f"suite {self.name}: linux-image {version} depends on no image")
+        image = images[0]
         return self._depends(image, r"linux-(?:base|binary|modules)-\d") or [image]
 
     def _depends(self, package: str, wanted: str) -> list[str]:
@@ -83,7 +86,7 @@ def is_recent(path: Path) -> bool:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """The highest version by Debian's order, in which 6.12.9~bpo12+1 is below 6.12.9."""
+    """Return the highest version in Debian's order, in which 6.12.9~bpo12+1 is below 6.12.9."""
     return functools.reduce(lambda a, b: a if _is_above(a, b) else b, versions)
 
 
@@ -97,7 +100,7 @@ def architecture() -> str:
 
 
 def mirror() -> str:
-    """The mirror to ask. MirrorError if neither the environment nor apt names one."""
+    """Return the mirror to ask. MirrorError if neither the environment nor apt names one."""
     if chosen := os.environ.get("PPOBSERVE_MIRROR"):
         return chosen
     uris = re.findall(r"^'(.*)/dists/", _output(["apt-get", "update", "--print-uris"], "apt"), re.MULTILINE)
@@ -125,7 +128,7 @@ def unpack(folder: Path) -> None:
 
 
 def _output(command: list[str], what: str, cwd: Path | None = None) -> str:
-    """Standard output of *command*. MirrorError with its last word if it fails."""
+    """Return what *command* prints. MirrorError with its error if it fails."""
     try:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     except FileNotFoundError:

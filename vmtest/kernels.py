@@ -55,7 +55,7 @@ class Kernel:
 
 
 def series_of(version: str) -> str:
-    """6.12 of 6.12.117-1."""
+    """Return 6.12 for 6.12.117-1."""
     return ".".join(version.split(".")[:2])
 
 
@@ -120,7 +120,7 @@ def _fetch(suite: Suite, version: str) -> None:
 
 
 def cache() -> Path:
-    """The folder of all kernels."""
+    """Return the folder of all kernels."""
     base = (
         os.environ.get("PPOBSERVE_CACHE") or f"{os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'}/ppobserve"
     )
@@ -132,7 +132,7 @@ def _note(name: str) -> Path:
 
 
 def _cached(name: str) -> Kernel | None:
-    """The kernel that the name had last, or for a series the newest in the cache."""
+    """Return the kernel that the name had last, or for a series the newest in the cache."""
     versions = [_note(name).read_text()] if _note(name).exists() else []
     if not versions or not _is_cached(versions[0]):
         versions = [each.name for each in cache().glob(f"{name}.*") if _is_cached(each.name)]

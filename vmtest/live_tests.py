@@ -40,31 +40,31 @@ WIDE = "newest"
 
 
 def every() -> tuple[str, ...]:
-    """All of tests/live, by name."""
+    """Return all of tests/live, by name."""
     return tuple(sorted(path.stem.removeprefix("test_") for path in LIVE.glob("test_*.py")))
 
 
 def asked(name: str) -> tuple[str, ...]:
-    """The tests for a role or series, if its kernel is able to do what they need."""
+    """Return the tests for a role or series, by name."""
     if name == WIDE:
         return every()
     return SHORT if name == "sid" else tuple(BY_KERNEL)
 
 
 def possible(tests: Collection[str], able: Collection[str]) -> list[str]:
-    """Those of *tests* whose needs are met."""
+    """Return those of *tests* whose needs are met."""
     return [name for name in tests if set(BY_KERNEL.get(name, ())) <= set(able)]
 
 
 def pytest_command(tests: Collection[str], results: Path) -> list[str]:
-    """A line a test, so that what hangs can be seen; the stacks of what hangs, too."""
+    """Return the command line. pytest prints a line a test, and the stacks of a test that hangs."""
     options = ["-v", "--durations=10", "-o", f"faulthandler_timeout={HANG_SECONDS}", *NOT_HERE, *READ_ONLY]
     files = [f"tests/live/test_{name}.py" for name in tests]
     return [sys.executable, "-B", "-m", "pytest", *options, f"--junitxml={results / 'junit.xml'}", *files]
 
 
 def environment(able: Collection[str], results: Path) -> dict[str, str]:
-    """What the tests are told."""
+    """Return the environment of the tests."""
     return {
         "PPOBSERVE_GUEST": "1",
         "PPOBSERVE_REQUIRE_LIVE": "1",
@@ -76,7 +76,7 @@ def environment(able: Collection[str], results: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Look at the kernel, then become pytest."""
+    """Gather the facts of the kernel, then become pytest."""
     parser = argparse.ArgumentParser(prog="python -m vmtest.live_tests")
     parser.add_argument("results", type=Path)
     parser.add_argument("--tests", nargs="+", choices=every(), default=tuple(BY_KERNEL))

@@ -23,7 +23,7 @@ FAILED = re.compile(r" (?:FAILED|ERROR) +\[ *\d+%\]")
 
 @dataclass
 class Guest:
-    """A guest that was started, or could not be."""
+    """A guest that was started, or the reason why it was not."""
 
     name: str
     results: Path
@@ -35,7 +35,7 @@ class Guest:
 
     @property
     def title(self) -> str:
-        """Its name, and the version of its kernel."""
+        """The name, with the version of the kernel."""
         return str(self.kernel) if self.kernel else self.name
 
     @property
@@ -44,11 +44,11 @@ class Guest:
         return self.process.poll() if self.process else 0
 
     def errors(self) -> str:
-        """What the harness said of it, such as the end of its console; empty if nothing."""
+        """Return what the harness reported, such as the end of the console; empty if nothing."""
         return (self.results / "errors").read_text(errors="replace")
 
     def progress(self) -> str:
-        """How far its tests are."""
+        """Return how far the tests are, in words."""
         log = self.results / "log"
         text = log.read_text(errors="replace") if log.exists() else ""
         percent, failed = PERCENT.findall(text), len(FAILED.findall(text))
@@ -56,7 +56,7 @@ class Guest:
         return f"{self.title}: {said}{f', {failed} failed' if failed else ''}"
 
     def row(self) -> report.Row:
-        """Its line in the summary."""
+        """Return the line of the summary."""
         log = str((self.results / "log").relative_to(TOP))
         return report.Row(self.title, report.counts(self.results / "junit.xml"), self.minutes, log, self.not_run)
 
@@ -66,7 +66,7 @@ Start = Callable[[Path], tuple[list[str], Kernel | None]]
 
 
 def live_tests(name: str, arguments: str = "") -> Start:
-    """Run tests/live under the kernel of a role or series."""
+    """Return what starts tests/live under the kernel of a role or series."""
 
     def start(results: Path) -> tuple[list[str], Kernel]:
         kernel = find(name)
@@ -77,7 +77,7 @@ def live_tests(name: str, arguments: str = "") -> Start:
 
 
 def command(*words: str, kernel: str) -> Start:
-    """Run a Python program that boots a guest itself, under the kernel of a role."""
+    """Return what starts a Python program that boots the kernel of a role itself."""
 
     def start(results: Path) -> tuple[list[str], None]:
         find(kernel)
@@ -87,7 +87,7 @@ def command(*words: str, kernel: str) -> Start:
 
 
 class Schedule:
-    """Guests by name. Each is ended, if it runs by then, when *stack* is closed."""
+    """Guests by name. Closing *stack* ends those that still run."""
 
     def __init__(self, stack: ExitStack, guests: Mapping[str, Start]) -> None:
         self._stack, self._waiting = stack, dict(guests)
@@ -97,7 +97,7 @@ class Schedule:
         self._said = self._begun = time.monotonic()
 
     def finished(self, name: str) -> Guest:
-        """The guest of that name, when it is done. Prints a line a minute meanwhile."""
+        """Wait for a guest and return it. Print a progress line a minute."""
         while name not in self._done:
             self._collect()
             self._start()
@@ -123,7 +123,7 @@ class Schedule:
             self._running[name] = held.enter_context(held_guest)
 
     def versions(self) -> dict[str, str]:
-        """The kernel versions of all guests so far, and the names of the guests."""
+        """Return the kernel versions that were started, each with the name of its guest."""
         known = (*self._done.values(), *self._running.values())
         return {guest.kernel.version: guest.name for guest in known if guest.kernel and not guest.not_run}
 
@@ -137,7 +137,7 @@ class Schedule:
 
 @contextmanager
 def started(name: str, start: Start, results: Path, versions: Mapping[str, str]) -> Iterator[Guest]:
-    """A guest, ended with the block. It is not started if its kernel is missing, or is one of *versions*."""
+    """Start a guest and end it with the block. Skip it if its kernel is missing, or is one of *versions*."""
     guest, begun = prepared(name, start, results, versions), time.monotonic()
     try:
         yield guest
@@ -149,7 +149,7 @@ def started(name: str, start: Start, results: Path, versions: Mapping[str, str])
 
 
 def prepared(name: str, start: Start, results: Path, versions: Mapping[str, str]) -> Guest:
-    """Start a guest, or say why not."""
+    """Start a guest, or return it with the reason why not."""
     try:
         words, kernel = start(results)
     except KernelMissing as missing:
@@ -160,6 +160,6 @@ def prepared(name: str, start: Start, results: Path, versions: Mapping[str, str]
 
 
 def _popen(words: list[str], results: Path) -> subprocess.Popen[bytes]:
-    """What it prints is in the guest's log, or is the result of a program that boots its own."""
+    """Keep what it prints: a bench prints its result. What runs in the guest is in the log, too."""
     with (results / "printed").open("wb") as printed, (results / "errors").open("wb") as errors:
         return subprocess.Popen(words, cwd=TOP, stdin=subprocess.DEVNULL, stdout=printed, stderr=errors)
