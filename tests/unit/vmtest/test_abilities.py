@@ -45,6 +45,28 @@ def test_what_is_missing_is_not_asked_for(facts: Facts, missing: set[str]) -> No
     assert CAPABILITIES - set(abilities.abilities(facts)) == missing
 
 
+FUNCTIONS = {"tracepoint", "numa", "kprobe", "fentry"}
+STOCK = {
+    "5.10": (Facts(EVERYTHING.symbols, frozenset(), frozenset(), module_types=False, preemption=""), FUNCTIONS),
+    "6.1": (
+        Facts(EVERYTHING.symbols, frozenset({TYPES["frames"]}), frozenset(), True, "none (voluntary) full"),
+        FUNCTIONS | {"frames", "moves", "bpftrace"},
+    ),
+    "6.12": (
+        replace(EVERYTHING, types=EVERYTHING.types - {TYPES["stats"]}, drivers=frozenset({"veth"})),
+        FUNCTIONS | {"frames", "moves", "misses", "veth", "bpftrace"},
+    ),
+    "7.2 and 7.3": (replace(EVERYTHING, preemption="full (lazy)"), CAPABILITIES - {"moves"}),
+}
+"""Debian's kernels: what they have, and what they are able to do."""
+
+
+@pytest.mark.parametrize("series", STOCK)
+def test_what_debian_s_kernels_must_be_able_to_do(series: str) -> None:
+    facts, able = STOCK[series]
+    assert set(abilities.abilities(facts)) == able
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_driver_makes_pools_if_its_module_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
