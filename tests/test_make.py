@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_what_set_up_runs_is_heard_only_if_it_fails(command: str, status: int, s
     shell = ["bash", "-c", f'set -e\n{function[0]}\nquietly sh -c "$1"', "bash", command]
     done = subprocess.run(shell, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (status, "", shown)
+
+
+def test_set_up_without_apt_names_all_that_tests_take(tmp_path: Path) -> None:
+    for program in ("bash", "dirname", "head"):
+        (tmp_path / program).symlink_to(shutil.which(program) or "/")
+    setup = [TOP / "scripts/setup", "test"]
+    done = subprocess.run(setup, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Install these and try again: ")
+    wanted = {"iproute2", "qemu", "busybox", "kmod", "ethtool", "bpftrace", "groff", "mandoc", "zsh", "fish", "dpkg"}
+    assert wanted <= set(done.stderr.split())
 
 
 def test_set_up_runs_every_installer_quietly() -> None:
