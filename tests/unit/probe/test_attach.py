@@ -12,7 +12,7 @@ from ppobserve.errors import LoaderError, NotObservable
 from ppobserve.kernel import bpf, speed
 from ppobserve.model.features import ALLOC, CREATE, DESTROY, REFILL, RELEASE_RETRY, SLOW, STATE_RELEASE
 from ppobserve.model.plan import Level, Rung
-from ppobserve.probe import attach, child
+from ppobserve.probe import attach, child, toolchain
 from ppobserve.probe.attach import Attached
 from tests.unit.make import KERNEL, kernel
 
@@ -118,7 +118,10 @@ def test_when_no_rung_holds_every_reason_is_told(loader: Callable[..., Loader]) 
     ("kind", "words"),
     [("no_bcc", "the Python module bcc is missing"), ("wrong_bcc", "another project's package called bcc")],
 )
-def test_without_bcc_no_rung_is_tried_in_vain(loader: Callable[..., Loader], kind: str, words: str) -> None:
+def test_without_bcc_no_rung_is_tried_in_vain(
+    loader: Callable[..., Loader], kind: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "FOLDERS", ())  # the distribution has none for another interpreter, either
     fake = loader({rung: "why" for rung in Rung}, kind=kind)
     with pytest.raises(LoaderError, match=words) as caught:
         attach.attach(KERNEL, Level.STANDARD)
