@@ -42,7 +42,7 @@ def main() -> None:
     for name, selection in CASES.items():
         tracer = Tracer.start(features, selection, rung=Rung.TRACEPOINT, ring="perf" not in name)
         run_frames(CALLS * FRAMES_A_CALL, batch=FRAMES_A_CALL, per_pool=FRAMES_A_CALL, cpu=first())
-        run = bpf.program_statistics(tracer.attached.program("page_returned"))
+        run = bpf.program_statistics(tracer.attached.program("trace_page_returned"))
         began = time.process_time()
         told = [lines(event, wide=False) for event in tracer.read()]
         took = (time.process_time() - began) / max(len(told), 1) * 1e6

@@ -3,10 +3,9 @@
  * What the kernel side writes and user space maps. ppobserve/probe/abi.py mirrors it; the loader appends assertions
  * for every offset, so the two can't drift apart without a compile error.
  *
- * Chosen by the loader: CPUS (possible CPUs), NODES (nodes told apart), POOLS, GROUPS (table sizes), SLOTS (for pools;
- * slot 0 stands for "none yet", and the GROUPS behind it are the groups' own), FOLD_STRETCH (CPUs that are folded at once),
- * CELLS (CPUs in whole stretches).
+ * Slot 0 stands for "none yet", the GROUPS behind it are the groups' own, and SLOTS more are for pools.
  */
+#include "config.h"
 
 #define BATCHES		8		/* refill batches of 0, 1, 2, ..4, ..8, ..16, ..32, ..64 pages */
 #define UNKNOWN_NODE	NODES		/* past the nodes told apart, or a buffer without struct page */
@@ -84,12 +83,12 @@ struct pool {
 	char device[NAME_BYTES];
 };
 
-/* The pages that one pool keeps, by the node they are on: what bpf/remote.c found last. */
+/* The pages that one pool keeps, by the node they are on: what bpf/sample/kept.c found last. */
 struct kept {
 	u64 pages[PLACES][NODES + 1];
 };
 
-/* What the kernel itself counted for one pool: what bpf/audit.c found last. */
+/* What the kernel itself counted for one pool: what bpf/sample/stats.c found last. */
 struct stats {
 	u64 alloc_fast;
 	u64 alloc_slow;			/* of any order */

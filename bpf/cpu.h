@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* What a CPU is doing, and the slots that it used last (bpf/slot.h). */
+#include "page_pool.h"
 
 #define RECENT		8
 

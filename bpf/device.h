@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* What a struct device says: the netdev that it is part of, its driver, its NUMA node. */
+#include "page_pool.h"
 
 #define ANCESTORS	8		/* devices from a NIC up to its host bridge, and room: six behind two switches */
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* The sum of a device's ended pools. */
+#include "table.h"
 
 #define REST	1ULL			/* the group of pools without a device, and of those that found no group left */
 

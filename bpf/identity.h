@@ -3,6 +3,7 @@
  * Who a pool belongs to, read from its structs at first sight, in every network namespace. Pools that the kernel's
  * netlink hides (no .netdev: veth, test_run, vmxnet3, stmmac) get the best name there is.
  */
+#include "device.h"
 
 /*
  * A destroyed netdev leaves NET_PTR_POISON in slow.netdev (net/core/page_pool_user.c): reading through it fails, and

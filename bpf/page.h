@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* What a page says of itself: its node, and why it is not recycled. */
+#include "page_pool.h"
 
 /* A page from lru to _refcount: one helper call for all that is asked, since the call costs more than the bytes. */
 struct page_part {

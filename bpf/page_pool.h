@@ -3,6 +3,7 @@
  * With page.h the only file that knows the inside of the kernel's structs. Offsets come from the running kernel's BTF;
  * one that the kernel does not have is not defined.
  */
+#include "abi.h"
 
 static u32 read_u32(u64 address)
 {

@@ -3,6 +3,8 @@
  * From a pool to its counters on this CPU: most events cost two array lookups and no hashing, since each CPU remembers
  * the slots that it used last.
  */
+#include "cpu.h"
+#include "table.h"
 
 /* A fresh slot, as an index in slots; 0 when none is left, which is counted. */
 static u32 take_slot(u32 entry, u32 cpu, u64 owner)

@@ -6,6 +6,7 @@
  * Free entries and slots are kept on stacks, which the loader fills: 5.10 has no fetch-and-add for programs (it came
  * with kernel commit 5ca419f2864a, 5.12), and a stack's pop is the one atomic "next, please" there.
  */
+#include "identity.h"
 
 BPF_F_TABLE("array", u32, struct pool, pools, POOLS + GROUPS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct slot, slots, 1 + GROUPS + SLOTS, BPF_F_MMAPABLE);

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from ppobserve.model.cost import Cost
 from ppobserve.model.document import REMOTE, SCHEMA
 from ppobserve.model.metrics import INFO_METRICS, POOL_METRICS, TABLE, Metric
-from ppobserve.model.plan import Hook, Level, Rung
+from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import BOUNDS
 from ppobserve.model.snapshot import Pool, Tables
 
@@ -72,7 +72,16 @@ def mapping(values: dict[str, Any]) -> dict[str, Any]:
 
 def plan() -> dict[str, Any]:
     """How it is counted."""
-    hooks = {"type": "array", "items": record(dataclass(Hook))}
+    hook = {
+        "name": TEXT,
+        "rung": choice(Rung),
+        "symbol": TEXT,
+        "cost_ns": TYPES[int],
+        "event": TEXT,
+        "because": TYPES[tuple[str, ...]],
+        "fix": TEXT,
+    }
+    hooks = {"type": "array", "items": record(hook)}
     return record({"level": choice(Level), "rung": choice(Rung), "hooks": hooks, "unavailable": mapping(TEXT)})
 
 

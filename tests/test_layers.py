@@ -24,7 +24,7 @@ PURE = frozenset({
 })
 # fmt: on
 BCC_DOOR = "probe/loader.py"
-MODULE_LINES, FUNCTION_LINES, BPF_LINES = 300, 30, 150
+MODULE_LINES, FUNCTION_LINES, BPF_LINES = 300, 30, 250
 
 
 def modules(package: Path) -> Iterator[tuple[str, ast.Module]]:

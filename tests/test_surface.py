@@ -9,7 +9,7 @@ import pytest
 
 import ppobserve
 from ppobserve.model.metrics import POOL_LABELS, TABLE, Metric
-from scripts import numa_page
+from scripts import hooks_page, numa_page
 
 TOP = Path(__file__).parent.parent
 FOLDERS = {"docs": "*.md", "dashboards": "*.json", "deploy": "*.y*ml", "tests/rules": "*.yml"}
@@ -69,6 +69,10 @@ def test_every_recorded_series_and_every_label_of_a_query_exists(path: Path) -> 
 def test_every_recorded_series_is_used() -> None:
     used = {name for path in TEXTS for name in RECORDED.findall(re.sub("record: .*", "", path.read_text()))}
     assert records() == used
+
+
+def test_the_page_of_hooks_is_what_the_tables_say() -> None:
+    assert hooks_page.PAGE.read_text() == hooks_page.page()
 
 
 def test_the_documentation_explains_every_metric() -> None:

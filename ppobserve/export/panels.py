@@ -11,6 +11,7 @@ from ppobserve.export.markup import cell, name, number, quiet, section, words
 from ppobserve.model.finding import Finding, Severity
 from ppobserve.model.findings import findings
 from ppobserve.model.history import Hour
+from ppobserve.model.hooks import Hook
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, Series, add_series, total
 from ppobserve.model.snapshot import PoolSample, Snapshot
@@ -77,7 +78,7 @@ def hour_of(plan: Plan, hour: Hour) -> str:
         _plot("In flight", "pages", values("inflight")),
         _plot("Pages in a refill", f"of {REFILL_PAGES}", batches, no_refill, top=REFILL_PAGES),
         _plot("Refills", "a second", values("refills"), no_refill),
-        _plot("Slow refills", "a second", values("slow"), "" if plan.has("hold") else no_slow),
+        _plot("Slow refills", "a second", values("slow"), "" if plan.has(Hook.HOLD) else no_slow),
     )
     return f'<div class="grid plots">{"".join(parts)}</div>'
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ppobserve.model.features import PER_CPU_OFFSET, Features
+from ppobserve.model.hooks import Hook
 from ppobserve.model.plan import Plan
 from ppobserve.model.series import Counter, Counters, Histogram, total
 
@@ -26,7 +27,7 @@ class Audited:
     """One counter of the kernel's, or the sum of some, by their netlink names, and what we say to it."""
 
     names: tuple[str, ...]
-    hooks: tuple[str, ...]
+    hooks: tuple[Hook, ...]
     """Without one of which we don't count it."""
     ours: Callable[[Counters], int]
     still: bool = False
@@ -72,16 +73,16 @@ def _filled(counter: Counter) -> int:
 
 
 AUDITED = (
-    Audited(("alloc_refill",), ("refill",), lambda ours: _filled(ours["refill_batch_pages"])),
-    Audited(("alloc_empty",), ("refill",), lambda ours: _of(ours["refill_misses"], "ring_empty")),
-    Audited(("alloc_waive",), ("refill", "return"), lambda ours: total(ours["numa_mismatch_pages"])),
-    Audited(("alloc_slow",), ("slow", "hold"), lambda ours: total(ours["slow_refills"])),
-    Audited(("alloc_fast",), ("alloc",), lambda ours: _of(ours["allocs"], "cache")),
-    Audited(("recycle_cached",), ("alloc",), lambda ours: _of(ours["recycles"], "cache"), still=True),
-    Audited(("recycle_ring",), ("alloc",), lambda ours: _of(ours["recycles"], "ring"), still=True),
+    Audited(("alloc_refill",), (Hook.REFILL,), lambda ours: _filled(ours["refill_batch_pages"])),
+    Audited(("alloc_empty",), (Hook.REFILL,), lambda ours: _of(ours["refill_misses"], "ring_empty")),
+    Audited(("alloc_waive",), (Hook.REFILL, Hook.RETURN), lambda ours: total(ours["numa_mismatch_pages"])),
+    Audited(("alloc_slow",), (Hook.SLOW, Hook.HOLD), lambda ours: total(ours["slow_refills"])),
+    Audited(("alloc_fast",), (Hook.ALLOC,), lambda ours: _of(ours["allocs"], "cache")),
+    Audited(("recycle_cached",), (Hook.ALLOC,), lambda ours: _of(ours["recycles"], "cache"), still=True),
+    Audited(("recycle_ring",), (Hook.ALLOC,), lambda ours: _of(ours["recycles"], "ring"), still=True),
     Audited(  # together: who lets go of a page between the kernel's look at it and ours changes sides
         ("recycle_ring_full", "recycle_released_ref"),
-        ("return",),
+        (Hook.RETURN,),
         lambda ours: _of(ours["pages_returned"], "ring_full", "referenced", "pfmemalloc"),
         at_least=True,
     ),

@@ -9,7 +9,7 @@ from typing import Any
 from ppobserve.errors import UsageError
 from ppobserve.model.cost import Cost
 from ppobserve.model.metrics import TABLE
-from ppobserve.model.plan import Hook, Level, Plan, Rung
+from ppobserve.model.plan import Level, Plan, PlannedHook, Rung
 from ppobserve.model.series import BOUNDS, Counter, Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
 
@@ -39,8 +39,20 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan: level, rung, and every hook with its cost and the reasons against a better rung."""
-    hooks = [{**asdict(hook), "rung": hook.rung.value, "because": list(hook.because)} for hook in plan.hooks]
+    hooks = [_hook_document(hook) for hook in plan.hooks]
     return {"level": plan.level.value, "rung": plan.rung.value, "hooks": hooks, "unavailable": dict(plan.unavailable)}
+
+
+def _hook_document(hook: PlannedHook) -> dict[str, Any]:
+    return {
+        "name": str(hook.name),
+        "rung": hook.rung.value,
+        "symbol": hook.symbol,
+        "cost_ns": hook.cost_ns,
+        "event": hook.event,
+        "because": list(hook.because),
+        "fix": hook.fix,
+    }
 
 
 def _pool_document(sample: PoolSample) -> dict[str, Any]:
@@ -94,12 +106,19 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
-    hooks = ({**hook, "rung": Rung(hook["rung"]), "because": tuple(hook["because"])} for hook in document["hooks"])
-    return Plan(
-        Level(document["level"]),
-        Rung(document["rung"]),
-        tuple(Hook(**hook) for hook in hooks),
-        document["unavailable"],
+    hooks = tuple(map(_hook, document["hooks"]))
+    return Plan(Level(document["level"]), Rung(document["rung"]), hooks, document["unavailable"])
+
+
+def _hook(document: Mapping[str, Any]) -> PlannedHook:
+    return PlannedHook(
+        name=document["name"],
+        rung=Rung(document["rung"]),
+        symbols=tuple(document["symbol"].split(",")),
+        cost_ns=document["cost_ns"],
+        event=document["event"],
+        because=tuple(document["because"]),
+        fix=document["fix"],
     )
 
 

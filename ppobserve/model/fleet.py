@@ -6,8 +6,9 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ppobserve.model.hooks import Hook
 from ppobserve.model.metrics import TABLE
-from ppobserve.model.plan import Hook, Level, Plan, Rung
+from ppobserve.model.plan import Level, Plan, PlannedHook, Rung
 from ppobserve.model.series import BOUNDS, Counter, Counters, Histogram
 from ppobserve.model.snapshot import Pool, State
 
@@ -85,8 +86,8 @@ def fleet_plan(builds: Mapping[tuple[str, str], float], counted: Iterable[str]) 
     }
     (level, rung), _ = Tally(known).most_common(1)[0] if known else ((Level.STANDARD, Rung.TRACEPOINT), 0)
     names = dict.fromkeys(hook for metric in counted for hook in TABLE[metric].hooks[:1])
-    hooks = tuple(Hook(name, rung, "", 0, "") for name in names)
-    missing = {} if "refill" in names else {"refill": "no host of these counts it"}
+    hooks = tuple(PlannedHook(name, rung, (), 0, "") for name in names)
+    missing = {} if Hook.REFILL in names else {"refill": "no host of these counts it"}
     return Plan(level, rung, hooks, missing)
 
 

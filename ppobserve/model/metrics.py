@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ppobserve.model.hooks import CATALOGUE, Hook
 from ppobserve.model.plan import Plan
 
 PREFIX = "ppobserve_"
@@ -21,16 +22,19 @@ class Metric:
     """counter, gauge or histogram."""
     help: str
     labels: tuple[str, ...] = ()
-    hooks: tuple[str, ...] = ()
-    """The hooks that count it, one of which a plan needs; none: it is read from the pool."""
 
     @property
     def full_name(self) -> str:
         """As it appears in an exposition's samples."""
         return f"{PREFIX}{self.name}{'_total' if self.kind == 'counter' else ''}"
 
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """The hooks that count it, one of which a plan needs; empty if it is read from the pool."""
+        return tuple(spec.hook for spec in CATALOGUE if self.name in spec.counts)
+
     def counted_by(self, plan: Plan) -> bool:
-        """Does this plan count it?"""
+        """True if this plan counts it."""
         return not self.hooks or any(plan.has(hook) for hook in self.hooks)
 
 
@@ -39,34 +43,29 @@ POOL_METRICS = (
         "refill_batch_pages",
         "histogram",
         "Pages that a refill of the pool's cache took from its ring; the first bucket counts refills that got none.",
-        hooks=("refill", "alloc"),
     ),
     Metric(
         "refill_misses",
         "counter",
         "Refills that got no page: the ring was empty, or its first page was on the wrong NUMA node.",
         ("cause",),
-        ("refill", "alloc"),
     ),
     Metric(
         "numa_mismatch_pages",
         "counter",
         "Pages that a refill dropped because they were not on the wanted node (the kernel's waive).",
         ("page_node", "wanted_node"),
-        ("refill", "return"),
     ),
     Metric(
         "slow_refills",
         "counter",
         "Refills from the page allocator, because the ring had nothing.",
-        (),
-        ("slow", "hold"),
     ),
-    Metric("pages_held", "counter", "Pages that the pool took from the page allocator.", (), ("slow", "hold")),
+    Metric("pages_held", "counter", "Pages that the pool took from the page allocator."),
     Metric("pages_returned", "counter", "Pages that left the pool for the page allocator.", ("reason",)),
-    Metric("allocs", "counter", "Pages handed out, by what they came from.", ("path",), ("alloc",)),
-    Metric("recycles", "counter", "Pages that came back and were kept, by where.", ("path",), ("alloc",)),
-    Metric("nid_updates", "counter", "Moves of the pool to another node by its driver.", (), ("update_nid",)),
+    Metric("allocs", "counter", "Pages handed out, by what they came from.", ("path",)),
+    Metric("recycles", "counter", "Pages that came back and were kept, by where.", ("path",)),
+    Metric("nid_updates", "counter", "Moves of the pool to another node by its driver."),
     Metric("inflight_pages", "gauge", "Pages taken from the page allocator and not given back, cached ones included."),
     Metric("cache_pages", "gauge", "Pages in the consumer's own cache."),
     Metric("ring_pages", "gauge", "Pages in the ring, waiting for a refill."),

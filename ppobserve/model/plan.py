@@ -5,10 +5,8 @@ A plan is a value. It is made from facts alone, so it can be argued about, teste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TypeAlias
 
 from ppobserve.errors import NotObservable
 from ppobserve.model.features import (
@@ -18,43 +16,22 @@ from ppobserve.model.features import (
     RELEASE_RETRY,
     STATE_HOLD,
     STATE_RELEASE,
-    UPDATE_NID,
     Features,
 )
+from ppobserve.model.hooks import CATALOGUE, COST_NS, LADDER, End, Hook, Spec
+from ppobserve.model.hooks import Level as Level
+from ppobserve.model.hooks import Rung as Rung
 from ppobserve.model.privileges import better_rung, lacking, require_privileges, spelled
 
 
-class Level(str, Enum):
-    """How much is counted. Each level counts what the one before it does."""
-
-    LEAN = "lean"
-    STANDARD = "standard"
-    FULL = "full"
-
-
-class Rung(str, Enum):
-    """How a function is hooked, from the cheapest down."""
-
-    FENTRY = "fentry"
-    KPROBE = "kprobe"
-    TRACEPOINT = "tracepoint"
-
-
-LADDER = (Rung.FENTRY, Rung.KPROBE, Rung.TRACEPOINT)
-
-# Nanoseconds an event, on a server with mitigations. fentry and kprobe: equal bodies on one Zen 4 machine (Rezolus
-# journal, 2026-09-04). Raw tracepoint: the same project's empty programs (2026-10-03). Return probes: their ratio to
-# entry probes in the kernel's trigger benchmark (bpf list, 2024-04-25, 2025-08-17). A stack: bench/stack_cost.py.
-FENTRY_NS, FEXIT_NS, KPROBE_NS, KRETPROBE_NS, TRACEPOINT_NS, STACK_NS = 48, 55, 110, 250, 38, 1000
-
-
 @dataclass(frozen=True)
-class Hook:
-    """One thing that is hooked: what, how, what it costs, and what stood in the way of a better way."""
+class PlannedHook:
+    """One hook of a plan: how it is hooked here, what it costs, and what stood in the way of a better way."""
 
     name: str
+    """A ``Hook``; in a plan that was read from a document, maybe one that this version does not know."""
     rung: Rung
-    symbol: str
+    symbols: tuple[str, ...]
     cost_ns: int
     """Expected cost of one event, in nanoseconds."""
     event: str
@@ -63,6 +40,13 @@ class Hook:
     """Why not a better rung, best rung first."""
     fix: str = ""
     """What would make a better rung possible; empty where there is none, or nothing helps."""
+    ends: tuple[End, ...] = field(default=(), compare=False)
+    """Where programs run in the functions; empty in a plan that was read from a document."""
+
+    @property
+    def symbol(self) -> str:
+        """Its symbols as one word, as labels and documents have them."""
+        return ",".join(self.symbols)
 
 
 @dataclass(frozen=True)
@@ -71,23 +55,23 @@ class Plan:
 
     level: Level
     rung: Rung
-    hooks: tuple[Hook, ...]
+    hooks: tuple[PlannedHook, ...]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """What can't be counted under this plan, by hook name, with the reason."""
 
-    def has(self, hook: str) -> bool:
-        """Is this hook part of the plan?"""
+    def has(self, hook: Hook) -> bool:
+        """True if this hook is part of the plan."""
         return any(hook == each.name for each in self.hooks)
 
     @property
     def inlined_refill(self) -> bool:
         """Is a refill seen as an allocation that finds the cache empty, because the kernel has it in there?"""
-        return self.has("alloc") and not self.has("refill")
+        return self.has(Hook.ALLOC) and not self.has(Hook.REFILL)
 
     @property
     def refill_by_exit(self) -> bool:
-        """Is a refill seen only where it ends?"""
-        return _refill_by_exit(self.level, self.rung)
+        """True if a refill is seen only where it ends."""
+        return any(hook.name == Hook.REFILL and hook.ends == (End.EXIT,) for hook in self.hooks)
 
 
 def make_plan(
@@ -190,76 +174,25 @@ def _fix(features: Features, rung: Rung) -> str:
 
 
 def _plan(features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> Plan:
-    function = _function_hook(features, rung, because)
-    hooks = [
-        *_refill_hooks(features, level, rung, function),
-        Hook("release", Rung.TRACEPOINT, features.release_tracepoint, TRACEPOINT_NS, "end of a pool"),
-        *_return_hooks(features, level, rung, function),
-    ]
-    if level is Level.FULL and rung is not Rung.TRACEPOINT:
-        hooks += _page_hooks(features, rung, function)
-    if level is not Level.LEAN and UPDATE_NID in features.tracepoints:
-        hooks.append(Hook("update_nid", Rung.TRACEPOINT, UPDATE_NID, TRACEPOINT_NS, "nid update"))
-    return Plan(level, rung, tuple(hooks), _unavailable(features, level, rung))
+    planned = (_planned(spec, features, level, rung, because) for spec in CATALOGUE)
+    return Plan(level, rung, tuple(filter(None, planned)), _unavailable(features, level, rung))
 
 
-FunctionHook: TypeAlias = Callable[[str, str, int, str], Hook]
+_ORDER = tuple(Level)
 
 
-def _function_hook(features: Features, rung: Rung, because: tuple[str, ...]) -> FunctionHook:
-    """(name, symbol, cost, event) to a hook of this rung, with why it is no better one."""
-    fix = _fix(features, rung)
-    return lambda name, symbol, cost, event: Hook(name, rung, symbol, cost, event, because, fix)
-
-
-def _costs(rung: Rung) -> tuple[int, int]:
-    """Nanoseconds of an entry and of an exit."""
-    return (FENTRY_NS, FEXIT_NS) if rung is Rung.FENTRY else (KPROBE_NS, KRETPROBE_NS)
-
-
-def _refill_by_exit(level: Level, rung: Rung) -> bool:
-    """By trampoline the end of a refill tells all of it; above lean, returns in its midst must be told."""
-    return rung is Rung.FENTRY and level is Level.LEAN
-
-
-def _refill_hooks(features: Features, level: Level, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
-    """Refill and slow path, or what stands for them."""
-    if rung is Rung.TRACEPOINT:
-        return (function("hold", STATE_HOLD, TRACEPOINT_NS, "page held"),)
-    entry, leave = _costs(rung)
-    inlined = features.refill_is_inlined
-    slow_cost = leave if rung is Rung.FENTRY and not inlined else entry + leave
-    slow = function("slow", features.slow_function, slow_cost, "slow refill")
-    cost = leave if _refill_by_exit(level, rung) else entry + leave
-    return (slow,) if inlined else (function("refill", REFILL, cost, "refill"), slow)
-
-
-def _return_hooks(features: Features, level: Level, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
-    """Pages that leave, and why. On the tracepoint rung mismatches are seen nowhere else, so every level has it."""
-    if rung is Rung.TRACEPOINT:
-        return (function("return", STATE_RELEASE, TRACEPOINT_NS + STACK_NS, "page returned"),)
-    if level is Level.LEAN:
-        return ()
-    hooks = [Hook("return", Rung.TRACEPOINT, STATE_RELEASE, TRACEPOINT_NS, "page returned")]
-    if not _missing(features, rung, features.create_function):
-        hooks.append(function("create", features.create_function, _costs(rung)[1], "new pool"))
-    if not _no_teardown(features, rung):
-        hooks.append(function("teardown", DESTROY, _costs(rung)[0], "end of a pool"))
-    return tuple(hooks)
-
-
-def _page_hooks(features: Features, rung: Rung, function: FunctionHook) -> tuple[Hook, ...]:
-    """Every allocation: each enters one of the functions of the first hook. A fragment may reuse its page past them."""
-    known = _known(features, rung)
-    entry, leave = _costs(rung)
-    functions = features.alloc_functions(known)
-    if not functions:
-        return ()
-    cost = entry + leave if features.refill_is_inlined else entry
-    hooks = [function("alloc", ",".join(functions), cost, "page")]
-    if "PP_FRAG_USERS" in features.offsets and (fragment := features.frag_function(known)):
-        hooks.append(function("fragment", fragment, entry + leave, "fragment"))
-    return tuple(hooks)
+def _planned(spec: Spec, features: Features, level: Level, rung: Rung, because: tuple[str, ...]) -> PlannedHook | None:
+    """This hook as the kernel allows it; None if this level, rung or kernel has none."""
+    if rung not in spec.since or _ORDER.index(level) < _ORDER.index(spec.since[rung]):
+        return None
+    symbols = spec.symbols(features, _known(features, rung))
+    if not symbols:
+        return None
+    way, ends = spec.way(rung), spec.ends(features, level, rung)
+    cost = sum(COST_NS[way, end] for end in ends) + spec.extra_ns.get(rung, 0)
+    if spec.is_at_its_best(rung):
+        return PlannedHook(spec.hook, way, symbols, cost, spec.event, ends=ends)
+    return PlannedHook(spec.hook, way, symbols, cost, spec.event, because, _fix(features, rung), ends)
 
 
 def _no_teardown(features: Features, rung: Rung) -> str:

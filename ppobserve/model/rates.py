@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ppobserve.model.clock import passed, set_by, set_sentence, started_anew
 from ppobserve.model.group import Grouping, grouped, wanted_node
-from ppobserve.model.plan import Plan
+from ppobserve.model.hooks import SPECS
 from ppobserve.model.series import Counter, Histogram, total
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta
 
@@ -69,7 +69,8 @@ class Interval:
         if self.broken or not any(hook.cost_ns for hook in self.new.plan.hooks):
             return None
         gained = _totals(self.gained)
-        spent = (_nanoseconds(self.new.plan, hook, gained.get(counter, 0)) for hook, counter in _RUNS.items())
+        hooks = (hook for hook in self.new.plan.hooks if hook.name in SPECS)
+        spent = (hook.cost_ns * gained.get(SPECS[hook.name].runs, 0) for hook in hooks)
         return sum(spent) / self.seconds / 1e9
 
 
@@ -125,21 +126,6 @@ def busiest_first(made: Iterable[Row]) -> tuple[Row, ...]:
 def busyness(row: Row) -> tuple[float, float]:
     """Sorts rows: the higher, the busier."""
     return row.mismatches or 0.0, sum(filter(None, (row.refills, row.slow, row.returned)))
-
-
-# Events that make a hook's program run, by the counter that counts them; the rest come once in the life of a pool.
-_RUNS = {
-    "refill": "refill_batch_pages",
-    "alloc": "allocs",
-    "slow": "slow_refills",
-    "hold": "pages_held",
-    "return": "pages_returned",
-    "update_nid": "nid_updates",
-}
-
-
-def _nanoseconds(plan: Plan, hook: str, events: int) -> int:
-    return sum(each.cost_ns for each in plan.hooks if each.name == hook) * events
 
 
 def _totals(snapshot: Snapshot) -> dict[str, int]:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 
 from ppobserve.errors import NotObservable
-from ppobserve.model import plan
 from ppobserve.model.features import REFILL, Features
+from ppobserve.model.hooks import COST_NS, STACK_NS, End, Rung
+from ppobserve.model.plan import require_observable
 
 PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 # Nanoseconds that the maps of one event take: bench/bpftrace_cost.py finds 200 to 500, the more with a device's name.
@@ -25,7 +26,7 @@ _TRACED = re.compile(r"^tracepoint:page_pool:(\w+)", re.MULTILINE)
 
 def filled(template: str, features: Features) -> str:
     """The script for this kernel. NotObservable when the kernel lacks what it hooks."""
-    plan.require_observable(features)
+    require_observable(features)
     values = _values(features)
     script = PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
     if refusal := _refusal(script, features):
@@ -42,6 +43,7 @@ def summary(template: str) -> str:
 
 def _values(features: Features) -> dict[str, int | str]:
     """What each placeholder becomes, by its name: one of OFFSETS, or one of these."""
+    tracepoint = COST_NS[Rung.TRACEPOINT, End.ENTRY]
     return {
         **features.offsets,
         "KERNEL": _UNUSUAL.sub("?", features.kernel),
@@ -53,10 +55,10 @@ def _values(features: Features) -> dict[str, int | str]:
         "PFMEMALLOC": _pfmemalloc(features.offsets),
         "NODES_SHIFT_IN_FLAGS": features.nodes_shift_in_flags,
         "NODES_MASK": features.nodes_mask,
-        "KPROBES_NS": round(plan.KPROBE_NS + plan.KRETPROBE_NS + MAPS_NS, -2),
-        "TRACEPOINT_NS": plan.TRACEPOINT_NS,
-        "MAPS_NS": round(plan.TRACEPOINT_NS + MAPS_NS, -2),
-        "STACK_NS": round(plan.TRACEPOINT_NS + plan.STACK_NS + MAPS_NS, -2),
+        "KPROBES_NS": round(sum(COST_NS[Rung.KPROBE, end] for end in End) + MAPS_NS, -2),
+        "TRACEPOINT_NS": tracepoint,
+        "MAPS_NS": round(tracepoint + MAPS_NS, -2),
+        "STACK_NS": round(tracepoint + STACK_NS + MAPS_NS, -2),
     }
 
 

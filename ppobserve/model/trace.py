@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from ppobserve.errors import NotObservable
+from ppobserve.model.hooks import Hook
 from ppobserve.model.plan import Plan, Rung
 
 SCHEMA = 1
@@ -18,7 +19,7 @@ DEFAULT_LIMIT = 1000
 
 
 class Kind(str, Enum):
-    """What can be traced, in the kernel side's order (bpf/trace_abi.h)."""
+    """What can be traced, in the kernel side's order (bpf/trace/event.h)."""
 
     MISMATCH = "mismatch"
     SLOW = "slow"
@@ -30,19 +31,19 @@ class Kind(str, Enum):
 
 KINDS = tuple(Kind)
 
-# The hooks of a plan that a kind needs; of several sets the first that the plan has. The reason of a return is what its
+# The hook of a plan that a kind needs; of several the first that the plan has. The reason of a return is what its
 # pool is going through, so that takes more hooks than the return itself, as far as the plan has them.
-_NEEDS: Mapping[Kind, tuple[frozenset[str], ...]] = {
-    Kind.MISMATCH: (frozenset({"return"}),),
-    Kind.SLOW: (frozenset({"slow"}), frozenset({"hold"})),
-    Kind.RETURN: (frozenset({"return"}),),
-    Kind.CREATE: (frozenset({"create"}),),
-    Kind.DESTROY: (frozenset({"release"}),),
-    Kind.UPDATE_NID: (frozenset({"update_nid"}),),
+_NEEDS: Mapping[Kind, tuple[Hook, ...]] = {
+    Kind.MISMATCH: (Hook.RETURN,),
+    Kind.SLOW: (Hook.SLOW, Hook.HOLD),
+    Kind.RETURN: (Hook.RETURN,),
+    Kind.CREATE: (Hook.CREATE,),
+    Kind.DESTROY: (Hook.RELEASE,),
+    Kind.UPDATE_NID: (Hook.UPDATE_NID,),
 }
-_HELPS: Mapping[Kind, frozenset[str]] = {
-    Kind.MISMATCH: frozenset({"refill"}),
-    Kind.RETURN: frozenset({"refill", "teardown", "release", "update_nid"}),
+_HELPS: Mapping[Kind, frozenset[Hook]] = {
+    Kind.MISMATCH: frozenset({Hook.REFILL}),
+    Kind.RETURN: frozenset({Hook.REFILL, Hook.TEARDOWN, Hook.RELEASE, Hook.UPDATE_NID}),
 }
 # Reasons of a return that a plan may be unable to tell.
 _REASONS = ("pfmemalloc", "teardown")
@@ -136,7 +137,7 @@ def start_document(what: TracePlan, selection: Selection) -> dict[str, Any]:
         "event": "start",
         "schema": SCHEMA,
         "rung": what.plan.rung.value,
-        "hooks": [hook.name for hook in what.plan.hooks],
+        "hooks": [str(hook.name) for hook in what.plan.hooks],
         "kinds": [kind.value for kind in KINDS if kind in selection.kinds - what.unseen.keys()],
         "unseen": {kind.value: why for kind, why in what.unseen.items()},
         "notes": list(what.notes),
@@ -155,10 +156,10 @@ def trace_plan(plan: Plan, selection: Selection) -> TracePlan:
     return TracePlan(replace(plan, hooks=hooks), unseen, tuple(_notes(plan, selection.kinds)))
 
 
-def _needed(plan: Plan, kind: Kind) -> frozenset[str]:
-    """The hooks of *plan* that a kind takes; empty when it can't be seen."""
-    has = frozenset(hook.name for hook in plan.hooks)
-    need = next((names for names in _NEEDS[kind] if names <= has), frozenset[str]())
+def _needed(plan: Plan, kind: Kind) -> frozenset[Hook]:
+    """The hooks of *plan* that a kind takes; empty if it can't be seen."""
+    has = frozenset(filter(plan.has, Hook))
+    need = frozenset([hook for hook in _NEEDS[kind] if hook in has][:1])
     return need | _HELPS.get(kind, frozenset()) & has if need else need
 
 
@@ -170,7 +171,7 @@ def _why_unseen(plan: Plan, kind: Kind) -> str:
 
 def _notes(plan: Plan, kinds: Iterable[Kind]) -> Iterable[str]:
     """What is seen less well than on another kernel."""
-    if Kind.SLOW in kinds and plan.has("hold"):
+    if Kind.SLOW in kinds and plan.has(Hook.HOLD):
         yield "slow: a tracepoint sees the first page of a slow refill, and not how many follow"
     if Kind.RETURN in kinds:
         yield from (f"return: {plan.unavailable[reason]}" for reason in _REASONS if reason in plan.unavailable)

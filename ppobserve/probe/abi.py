@@ -19,7 +19,7 @@ RETURNS = ("numa", "ring_full", "referenced", "pfmemalloc", "nid_update", "teard
 
 PLACES = ("cache", "ring")
 RING_STRETCH = 512
-"""Slots of a ring that one run of bpf/remote.c looks at."""
+"""Slots of a ring that one run of bpf/sample/kept.c looks at."""
 
 MAX_NODES = 16
 
@@ -173,7 +173,20 @@ def assertions(nodes: int) -> str:
         "kept": kept_type(nodes),
         "stats": Stats,
     }
-    return assertions_of(structs, "bpf/abi.h", "ppobserve/probe/abi.py")
+    return enum_assertions() + assertions_of(structs, "bpf/abi.h", "ppobserve/probe/abi.py")
+
+
+_ENUMS = {"RETURN": RETURNS, "MISS": MISSES, "IN": PLACES}
+"""Enumerators of ``bpf/abi.h`` by their prefix: an index stands for its name here."""
+
+
+def enum_assertions() -> str:
+    """C that does not compile unless the enumerators stand in the order of their names here."""
+    counts = {"RETURNS": len(RETURNS), "MISSES": len(MISSES), "PLACES": len(PLACES), "BATCHES": BATCHES}
+    values = {f"{prefix}_{name.upper()}": index for prefix, names in _ENUMS.items() for index, name in enumerate(names)}
+    message = '"bpf/abi.h and ppobserve/probe/abi.py differ"'
+    lines = [f"_Static_assert({name} == {value}, {message});" for name, value in {**values, **counts}.items()]
+    return "\n".join([*lines, f"_Static_assert(NAME_BYTES == {NAME_BYTES}, {message});", ""])
 
 
 def assertions_of(structs: Mapping[str, type[ctypes.Structure]], header: str, mirror: str) -> str:

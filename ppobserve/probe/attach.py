@@ -14,7 +14,7 @@ from ppobserve.model.audit import Audited, audited
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.probe import abi, child, source
-from ppobserve.probe.pieces import STAND_INS, Item, in_order, on_demand, pieces, stand_ins
+from ppobserve.probe.hook_code import STAND_INS, Item, Purpose, in_order, items, on_demand, stand_ins
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers", "kept")
@@ -40,6 +40,7 @@ class Attached:
     """Rungs that were tried and fell, as sentences."""
     audits: tuple[Audited, ...] = ()
     """The kernel's own counters that ours can be compared with."""
+    purpose: Purpose = Purpose.COUNT
     closed: bool = field(default=False, init=False)
 
     def map(self, name: str) -> int:
@@ -54,17 +55,17 @@ class Attached:
     def hooks_attached(self) -> dict[str, bool]:
         """Every hook of the plan: do all its programs still hang on a link or a perf event of the kernel's?"""
         return {
-            hook.name: all(_holds(self._link(item)) for item in pieces(hook, self.plan)) for hook in self.plan.hooks
+            hook.name: all(_holds(self._link(item)) for item in items(hook, self.purpose)) for hook in self.plan.hooks
         }
 
     def hooks_missed(self) -> dict[str, int]:
         """Every hook of the plan: how often the kernel skipped one of its programs, or the probe that runs it."""
-        return {hook.name: self._missed(pieces(hook, self.plan)) for hook in self.plan.hooks}
+        return {hook.name: self._missed(items(hook, self.purpose)) for hook in self.plan.hooks}
 
-    def _missed(self, items: list[Item]) -> int:
-        programs = {self._programs(item) for item in items}
+    def _missed(self, attached: list[Item]) -> int:
+        programs = {self._programs(item) for item in attached}
         skipped = sum(min(bpf.program_statistics(fd).misses for fd in each) for each in programs)
-        return skipped + sum(bpf.probe_misses(self._link(item)) for item in items if item["kind"] in PROBES)
+        return skipped + sum(bpf.probe_misses(self._link(item)) for item in attached if item["kind"] in PROBES)
 
     def _programs(self, item: Mapping[str, str]) -> frozenset[int]:
         """Descriptors of an event's program, and of its stand-in if that is loaded."""
@@ -76,7 +77,7 @@ class Attached:
         """Descriptors of the attached programs by hook, and by whether they run at its function's entry or exit."""
         found: dict[str, frozenset[int]] = {}
         for hook in self.plan.hooks:
-            for item in pieces(hook, self.plan):
+            for item in items(hook, self.purpose):
                 name = hook.name + _SUFFIXES[item["kind"]]
                 found[name] = found.get(name, frozenset()) | self._programs(item)
         return found
@@ -173,6 +174,7 @@ def patience(features: Features) -> float:
 
 def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) -> Attached:
     audits = audited(features, plan)
+    wanted = in_order(plan, Purpose.COUNT)
     maps = [*MAPS, *([AUDIT_MAP] if audits else [])]
     request = {
         **_compilation(features, plan, tables),
@@ -181,7 +183,7 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
         "freeze": maps,
         "tail_calls": TAIL_CALLS,
         "load": [on_demand(name) for name in (*TAIL_CALLS.values(), *_sampled(tables, audits=bool(audits)))],
-        "attach": [*in_order(plan), *stand_ins(plan)],
+        "attach": [*wanted, *stand_ins(wanted)],
     }
     return Attached(plan, tables, load(request, seconds), audits=audits)
 
@@ -198,7 +200,7 @@ def _compilation(features: Features, plan: Plan, tables: abi.Tables) -> dict[str
 def _load_one(features: Features, plan: Plan) -> Attached:
     tables = source.tables(features)
     nothing: dict[str, Any] = {"tables": {}, "maps": [], "freeze": [], "tail_calls": {}, "attach": []}
-    request = {**_compilation(features, plan, tables), **nothing, "load": in_order(plan)[:1]}
+    request = {**_compilation(features, plan, tables), **nothing, "load": in_order(plan, Purpose.COUNT)[:1]}
     return Attached(plan, tables, load(request, patience(features)))
 
 

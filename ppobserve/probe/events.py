@@ -1,4 +1,4 @@
-"""What ``bpf/trace_abi.h`` sends, as ctypes, and as events."""
+"""What ``bpf/trace/event.h`` sends, as ctypes, and as events."""
 
 from __future__ import annotations
 
@@ -50,9 +50,12 @@ def event_type(frames: int) -> type[ctypes.Structure]:
 
 
 def assertions(frames: int) -> str:
-    """C that does not compile unless ``bpf/trace_abi.h`` has every field where this module has it."""
+    """C that does not compile unless ``bpf/trace/event.h`` has every field where this module has it."""
     structs: dict[str, type[ctypes.Structure]] = {"event": event_type(frames), "tally": Tally}
-    return abi.assertions_of(structs, "bpf/trace_abi.h", "ppobserve/probe/events.py")
+    kinds = {f"EVENT_{kind.name}": index for index, kind in enumerate(KINDS)}
+    differ = '"bpf/trace/event.h and ppobserve/probe/events.py differ"'
+    order = "".join(f"_Static_assert({name} == {index}, {differ});\n" for name, index in kinds.items())
+    return order + abi.enum_assertions() + abi.assertions_of(structs, "bpf/trace/event.h", "ppobserve/probe/events.py")
 
 
 class Decoder:

@@ -10,7 +10,7 @@ from ppobserve.probe import abi
 
 MAPS = ("pools", "slots", "entries", "free_pools", "free_groups", "free_slots")
 REST_GROUP = 1
-"""Key of the group of pools without a device (bpf/group.h), which has the first entry and slot of the groups."""
+"""Key of the group of pools without a device (bpf/end.h), which has the first entry and slot of the groups."""
 
 
 def fill(maps: Mapping[str, int], tables: abi.Tables) -> None:

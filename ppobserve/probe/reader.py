@@ -10,6 +10,7 @@ from operator import itemgetter
 from ppobserve.kernel import bpf, numa
 from ppobserve.kernel.clock import Clock
 from ppobserve.model import metrics
+from ppobserve.model.hooks import Hook
 from ppobserve.model.series import Counters, Series
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State, Tables
 from ppobserve.probe import abi
@@ -37,8 +38,8 @@ class Reader:
         self._audit = Audit(attached, self._tables.is_alive)
         self._sample_pool = attached.program("sample_pool")
         self._sample_kept = attached.program("sample_kept") if nodes > 1 else -1
-        self._counts_recycles = attached.plan.has("alloc")
-        self._released_by_pool = not attached.plan.has("return")
+        self._counts_recycles = attached.plan.has(Hook.ALLOC)
+        self._released_by_pool = not attached.plan.has(Hook.RETURN)
 
     def read(self) -> tuple[tuple[PoolSample, ...], Tables, Mapping[str, int]]:
         """Every pool, how the tables are doing, and how far from the kernel's own counters we are.

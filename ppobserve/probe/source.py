@@ -18,23 +18,16 @@ from ppobserve.model.features import (
     UPDATE_NID_FUNCTION,
     Features,
 )
+from ppobserve.model.hooks import Hook
 from ppobserve.model.plan import Level, Plan, Rung
-from ppobserve.probe import abi
+from ppobserve.probe import abi, hook_code
+from ppobserve.probe.hook_code import Purpose
+from ppobserve.probe.include import joined
 
 _PACKAGE = Path(ppobserve.__file__).parent
 
-COMMON = ("abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "table.h", "cpu.h", "slot.h")
-BY_RUNG = {
-    Rung.FENTRY: ("refill.h", "trampoline.h", "refill_fentry.c"),
-    Rung.KPROBE: ("refill.h", "refill_kprobe.c"),
-    Rung.TRACEPOINT: ("returns.h", "callers.h", "return_stack.c"),
-}
-TRACE = ("abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "trace_abi.h", "trace.h", "trace_events.h")
-TRACE_BY_RUNG = {
-    Rung.FENTRY: ("cpu.h", "trace_life.c", "reason.h", "trace_return.c", "trampoline.h", "trace_fentry.c"),
-    Rung.KPROBE: ("cpu.h", "trace_life.c", "reason.h", "trace_return.c", "trace_kprobe.c"),
-    Rung.TRACEPOINT: ("trace_life.c", "callers.h", "trace_stack.c"),
-}
+ON_DEMAND = ("sample/pool.c", "sample/kept.c")
+AUDIT = "sample/stats.c"
 
 
 def bpf_folder() -> Path:
@@ -55,40 +48,18 @@ def shim_folder() -> Path:
 
 
 def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
-    """The files of one plan, in the order in which they are compiled."""
-    chosen = [*COMMON, *BY_RUNG[plan.rung]]
-    if plan.rung is not Rung.TRACEPOINT and plan.has("return"):
-        chosen += ["returns.h", "reason.h", "return_refill.c"]
-    if plan.has("alloc"):
-        chosen += ["alloc.h", f"alloc_{plan.rung.value}.c"]
-    if plan.has("fragment"):
-        chosen += ["fragment.h", f"fragment_{plan.rung.value}.c"]
-    if plan.has("create"):
-        chosen += ["create.h", f"create_{plan.rung.value}.c"]
-    if plan.has("teardown"):
-        chosen += ["teardown.h", f"teardown_{plan.rung.value}.c"]
-    chosen += ["group.h", "fold.c", "life.c"]
-    if plan.has("update_nid"):
-        chosen.append("nid.c")
-    return (*chosen, "sample.c", "remote.c", *(("audit.c",) if audits else ()))
+    """The files of a plan that counts. What else they need they include themselves."""
+    return (*hook_code.files(plan, Purpose.COUNT), *ON_DEMAND, *((AUDIT,) if audits else ()))
 
 
 def text(plan: Plan, tables: abi.Tables, folder: Path | None = None, *, audits: bool = False) -> str:
-    """One translation unit. BCC rewrites map access in the main file only, so files are joined, not included."""
-    return joined(files(plan, audits=audits), abi.assertions(tables.nodes), folder)
+    """The translation unit of a plan that counts."""
+    return unit(files(plan, audits=audits), abi.assertions(tables.nodes), folder)
 
 
-def trace_files(plan: Plan) -> tuple[str, ...]:
-    """The files of a plan that traces."""
-    shared = (f"{hook}_{plan.rung.value}.c" for hook in ("create", "teardown") if plan.has(hook))
-    return (*TRACE, *TRACE_BY_RUNG[plan.rung], *shared)
-
-
-def joined(names: Iterable[str], assertions: str, folder: Path | None = None) -> str:
-    """These files as one, with *assertions* behind them; each has its name for the compiler."""
-    folder = folder or bpf_folder()
-    parts = [f'#line 1 "bpf/{name}"\n{(folder / name).read_text()}' for name in names]
-    return "\n".join([*parts, '#line 1 "assertions of ppobserve/probe"', assertions])
+def unit(names: Iterable[str], assertions: str, folder: Path | None = None) -> str:
+    """These files and what they include as one, with *assertions* at the end."""
+    return f'{joined(names, folder or bpf_folder())}#line 1 "assertions of ppobserve/probe"\n{assertions}'
 
 
 def tables(features: Features) -> abi.Tables:
@@ -98,7 +69,7 @@ def tables(features: Features) -> abi.Tables:
 
 def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int | str]:
     """Everything the kernel side takes as -D."""
-    hook = {hook.name: hook.symbol for hook in plan.hooks}
+    hook = {hook.name: hook.symbols for hook in plan.hooks}
     values: dict[str, int | str] = {
         **features.offsets,
         **sizes.defines(),
@@ -109,10 +80,10 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         "NODES_MASK": features.nodes_mask,
     }
     values |= {f"HOOK_{name.upper()}": 1 for name in hook}
-    if "fragment" in hook and hook["fragment"] in features.allocators:
+    if features.allocators.intersection(hook.get(Hook.FRAGMENT, ())):
         values["FRAG_ALLOCATES"] = 1
     values |= _recycle_stats(features)
-    if hook.get("create") == CREATE[0]:
+    if CREATE[0] in hook.get(Hook.CREATE, ()):
         values["CREATE_PERCPU"] = 1
     if plan.inlined_refill:
         values["INLINED_REFILL"] = 1
@@ -122,7 +93,7 @@ def defines(features: Features, plan: Plan, sizes: abi.Tables) -> dict[str, int 
         values["BY_TRAMPOLINE"] = 1
     if plan.refill_by_exit:
         values["REFILL_BY_EXIT"] = 1
-    if plan.rung is not Rung.TRACEPOINT:  # whose programs ask the callers: bpf/callers.h
+    if plan.rung is not Rung.TRACEPOINT:  # whose programs ask the callers: bpf/reason.h
         values["REASON_BY_STATE"] = 1
     return values
 

@@ -18,7 +18,7 @@ from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.trace import KINDS, Dropped, Event, Selection, TracePlan, trace_plan
 from ppobserve.probe import abi, events, source
 from ppobserve.probe.attach import Attached, climb, load, patience
-from ppobserve.probe.pieces import in_order
+from ppobserve.probe.hook_code import Purpose, files, in_order
 from ppobserve.probe.ring import PerfBuffer, RingBuffer
 
 RING_BYTES = 4 << 20
@@ -125,7 +125,7 @@ def _load(features: Features, plan: Plan, selection: Selection, ring: bool) -> A
     tables = abi.Tables(cpus=features.cpus, nodes=events.NODES)
     defines = {**source.defines(features, plan, tables), **_choices(selection, ring)}
     request = {
-        "text": source.joined(source.trace_files(plan), events.assertions(_frames(selection))),
+        "text": source.unit(files(plan, Purpose.TRACE), events.assertions(_frames(selection))),
         "cflags": [f"-D{name}={value}" for name, value in defines.items()],
         "shim": str(source.shim_folder()),
         "tables": {},
@@ -133,13 +133,13 @@ def _load(features: Features, plan: Plan, selection: Selection, ring: bool) -> A
         "freeze": [],
         "tail_calls": {},
         "load": [],
-        "attach": in_order(plan),
+        "attach": in_order(plan, Purpose.TRACE),
     }
-    return Attached(plan, tables, load(request, patience(features)))
+    return Attached(plan, tables, load(request, patience(features)), purpose=Purpose.TRACE)
 
 
 def _choices(selection: Selection, ring: bool) -> dict[str, int]:
-    """What bpf/trace.h is compiled for."""
+    """What bpf/trace/send.h is compiled for."""
     return {
         "EVENTS": sum(1 << KINDS.index(kind) for kind in selection.shown),
         "LIMIT": selection.limit,

@@ -11,6 +11,7 @@ import pytest
 from ppobserve.kernel.numa import possible_nodes
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import REFILL, Features
+from ppobserve.model.hooks import Hook
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Counters, Histogram, subtract, total
 from ppobserve.model.snapshot import PoolSample
@@ -127,7 +128,7 @@ def test_a_refill_inside_the_allocation_counts_the_same(
 ) -> None:
     """Kernels before 5.6 have no refill function. Without hooking it, level full counts the same on this one."""
     with attach(without_refill(features), Level.FULL, forced=rung) as attached:
-        assert not attached.plan.has("refill")
+        assert not attached.plan.has(Hook.REFILL)
         pairs = watch(Live(attached))
     assert sum(total(sample.counters["refill_batch_pages"]) for sample, _ in pairs.values()) > 0
     for device, (sample, kernel) in pairs.items():

@@ -16,6 +16,7 @@ import pytest
 from ppobserve.errors import NotObservable
 from ppobserve.lab.veth import VethLab
 from ppobserve.model.features import Features
+from ppobserve.model.hooks import Hook
 from ppobserve.model.metrics import POOL_METRICS, Metric
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.series import total
@@ -128,7 +129,7 @@ FILLED_IN: Mapping[str, Callable[[Pool], bool]] = {
 
 def not_told(reason: str, plan: Plan, features: Features) -> str:
     """Why returns for this reason cannot be told from others here; empty when they can."""
-    if reason == "nid_update" and not plan.has("update_nid") and plan.rung is not Rung.TRACEPOINT:
+    if reason == "nid_update" and not plan.has(Hook.UPDATE_NID) and plan.rung is not Rung.TRACEPOINT:
         return "the kernel has no tracepoint page_pool_update_nid"
     if reason == "other" and "PP_PROVIDER" not in features.offsets:
         return PAGES_ONLY

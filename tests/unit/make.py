@@ -134,7 +134,7 @@ remotes = st.dictionaries(st.tuples(st.sampled_from(PLACES), nodes, nodes), numb
 
 
 class Host:
-    """The tables of bpf/table.h and bpf/group.h: a pool that ends adds its counts to its device's group.
+    """The tables of bpf/table.h and bpf/end.h: a pool that ends adds its counts to its device's group.
 
     When *groups* devices have one, further devices' pools go to the group of pools without a device.
     """

@@ -22,8 +22,9 @@ from ppobserve.model.features import (
     TRACEPOINTS,
     UPDATE_NID,
 )
+from ppobserve.model.hooks import COST_NS, LADDER, End, Hook
 from ppobserve.model.metrics import counters
-from ppobserve.model.plan import FENTRY_NS, KPROBE_NS, LADDER, Level, Plan, Rung, make_plan
+from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from tests.unit.make import KERNEL, kernel
 
 NEW, OLD = SLOW
@@ -180,7 +181,7 @@ def test_a_kernel_that_hides_the_end_of_a_pool_is_observed_without_that_reason(
     rung: Rung, changes: dict[str, Any], why: str
 ) -> None:
     plan = make_plan(kernel(**changes), Level.STANDARD, forced=rung)
-    assert not plan.has("teardown")
+    assert not plan.has(Hook.TEARDOWN)
     told = f"{why}: returns at the end of a pool are counted by what their pages look like"
     assert plan.unavailable["teardown"] == told
     lean = make_plan(kernel(**changes), Level.LEAN, forced=rung)
@@ -192,7 +193,7 @@ def test_the_tracepoint_rung_needs_no_offset_to_tell_the_end_of_a_pool() -> None
     assert "teardown" not in make_plan(features, Level.STANDARD, forced=Rung.TRACEPOINT).unavailable
 
 
-@pytest.mark.parametrize(("rung", "cost"), [(Rung.FENTRY, FENTRY_NS), (Rung.KPROBE, KPROBE_NS)])
+@pytest.mark.parametrize(("rung", "cost"), [(rung, COST_NS[rung, End.ENTRY]) for rung in (Rung.FENTRY, Rung.KPROBE)])
 def test_the_end_of_a_pool_is_hooked_as_the_refill_is(rung: Rung, cost: int) -> None:
     plan = make_plan(KERNEL, Level.STANDARD, forced=rung)
     (hook,) = (hook for hook in plan.hooks if hook.name == "teardown")
@@ -240,7 +241,7 @@ def test_level_full_without_allocations_counts_what_standard_does(changes: dict[
 
 
 def test_a_kernel_without_fragments_is_observed_without_them() -> None:
-    assert not chosen(Level.FULL, offsets=but(KERNEL.offsets, "PP_FRAG_USERS")).has("fragment")
+    assert not chosen(Level.FULL, offsets=but(KERNEL.offsets, "PP_FRAG_USERS")).has(Hook.FRAGMENT)
 
 
 @pytest.mark.parametrize("rung", [Rung.FENTRY, Rung.KPROBE])
@@ -266,7 +267,7 @@ def test_the_slow_path_is_hooked_by_its_name_on_this_kernel() -> None:
 
 
 def test_a_kernel_without_nid_updates_is_observed_without_them() -> None:
-    assert not chosen(tracepoints=without(UPDATE_NID)).has("update_nid")
+    assert not chosen(tracepoints=without(UPDATE_NID)).has(Hook.UPDATE_NID)
 
 
 def test_refills_cost_less_by_fentry_than_by_kprobe() -> None:

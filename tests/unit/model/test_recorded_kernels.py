@@ -11,6 +11,7 @@ import pytest
 from ppobserve.errors import NotObservable
 from ppobserve.model.facts import Facts, from_facts
 from ppobserve.model.features import OFFSETS, OPTIONAL, SLOW
+from ppobserve.model.hooks import Hook
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 
 RECORDED = Path(__file__).parent.parent.parent / "data/facts"
@@ -134,7 +135,7 @@ def test_before_5_6_level_full_sees_the_refill_inside_the_allocation(series: str
 def test_the_end_of_a_pool_is_a_tracepoint_of_another_name_in_5_4(series: str, tracepoint: str) -> None:
     plan = make_plan(recorded(series).features, Level.FULL)
     assert [hook.symbol for hook in plan.hooks if hook.name == "release"] == [tracepoint]
-    assert plan.has("update_nid") is (series == "5.5")
+    assert plan.has(Hook.UPDATE_NID) is (series == "5.5")
 
 
 @pytest.mark.parametrize("series", CONSTRUCTED)

@@ -219,8 +219,7 @@ def test_the_end_of_a_pool_is_hooked_where_it_begins_and_where_it_is_tried_again
     assert {item["function"] for item in items} == FUNCTIONS_OF_TEARDOWN[rung]
     assert [item["event"] for item in items] == ([DESTROY, RELEASE_RETRY] if items else [])
     for item in items:
-        context = "trampoline" if rung is Rung.FENTRY else "struct pt_regs"
-        assert f"int {item['function']}({context} *ctx)" in asked["text"]
+        assert f"int {item['function']}(context *ctx)" in asked["text"]
 
 
 def test_a_hook_counts_as_lost_when_one_of_its_programs_is(loader: Callable[..., Loader]) -> None:

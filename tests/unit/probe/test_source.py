@@ -12,48 +12,33 @@ from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.trace import Kind, Selection, trace_plan
 from ppobserve.probe import source
-from ppobserve.probe.pieces import in_order
+from ppobserve.probe.hook_code import Purpose, files, in_order
 from tests.unit.make import KERNEL, kernel, plan
 
-BASE = ["abi.h", "page_pool.h", "page.h", "device.h", "identity.h", "table.h", "cpu.h", "slot.h"]
-LIFE = ["group.h", "fold.c", "life.c"]
-ON_DEMAND = ["sample.c", "remote.c", "audit.c"]
+ON_DEMAND = ["sample/pool.c", "sample/kept.c", "sample/stats.c"]
+STANDARD = ["refill", "slow", "release", "return", "create", "teardown"]
+BY_TRACEPOINT = ["hold", "release", "return"]
 FILES = {
-    (Rung.FENTRY, Level.LEAN): [*BASE, "refill.h", "trampoline.h", "refill_fentry.c", *LIFE, *ON_DEMAND],
-    (Rung.KPROBE, Level.LEAN): [*BASE, "refill.h", "refill_kprobe.c", *LIFE, *ON_DEMAND],
-    (Rung.TRACEPOINT, Level.LEAN): [*BASE, "returns.h", "callers.h", "return_stack.c", *LIFE, *ON_DEMAND],
-    (Rung.FENTRY, Level.STANDARD): [
-        *BASE, "refill.h", "trampoline.h", "refill_fentry.c", "returns.h", "reason.h", "return_refill.c",
-        "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c", *LIFE, "nid.c", *ON_DEMAND,
-    ],
-    (Rung.KPROBE, Level.STANDARD): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "reason.h", "return_refill.c",
-        "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c", *LIFE, "nid.c", *ON_DEMAND,
-    ],
-    (Rung.TRACEPOINT, Level.STANDARD): [
-        *BASE, "returns.h", "callers.h", "return_stack.c", *LIFE, "nid.c", *ON_DEMAND,
-    ],
-    (Rung.FENTRY, Level.FULL): [
-        *BASE, "refill.h", "trampoline.h", "refill_fentry.c", "returns.h", "reason.h", "return_refill.c",
-        "alloc.h", "alloc_fentry.c",
-        "fragment.h", "fragment_fentry.c", "create.h", "create_fentry.c", "teardown.h", "teardown_fentry.c",
-        *LIFE, "nid.c", *ON_DEMAND,
-    ],
-    (Rung.KPROBE, Level.FULL): [
-        *BASE, "refill.h", "refill_kprobe.c", "returns.h", "reason.h", "return_refill.c",
-        "alloc.h", "alloc_kprobe.c",
-        "fragment.h", "fragment_kprobe.c", "create.h", "create_kprobe.c", "teardown.h", "teardown_kprobe.c",
-        *LIFE, "nid.c", *ON_DEMAND,
-    ],
-    (Rung.TRACEPOINT, Level.FULL): [
-        *BASE, "returns.h", "callers.h", "return_stack.c", *LIFE, "nid.c", *ON_DEMAND,
-    ],
-}  # fmt: skip
+    (Rung.FENTRY, Level.LEAN): ["refill", "slow", "release"],
+    (Rung.KPROBE, Level.LEAN): ["refill", "slow", "release"],
+    (Rung.TRACEPOINT, Level.LEAN): BY_TRACEPOINT,
+    (Rung.FENTRY, Level.STANDARD): [*STANDARD, "update_nid"],
+    (Rung.KPROBE, Level.STANDARD): [*STANDARD, "update_nid"],
+    (Rung.TRACEPOINT, Level.STANDARD): [*BY_TRACEPOINT, "update_nid"],
+    (Rung.FENTRY, Level.FULL): [*STANDARD, "alloc", "fragment", "update_nid"],
+    (Rung.KPROBE, Level.FULL): [*STANDARD, "alloc", "fragment", "update_nid"],
+    (Rung.TRACEPOINT, Level.FULL): [*BY_TRACEPOINT, "update_nid"],
+}
 
-FUNCTION = re.compile(r"^static ((?:struct )?\w+ \*?)(\w+)\(([^)]*)\)$", re.MULTILINE)
-"""One that others call. A program is called by the kernel alone, with a context of its kind."""
+FUNCTION = re.compile(r"^(?:static )?(?:struct )?\w+ \*?(\w+)\([^;]*\)[^;]*$", re.MULTILINE)
 BCC = re.compile(r"BPF_|PT_REGS_")
 """Names that BCC brings along."""
+
+
+def sources() -> list[Path]:
+    """All C of ours, without the shim."""
+    folder = source.bpf_folder()
+    return [path for path in folder.rglob("*.[ch]") if "shim" not in path.relative_to(folder).parts]
 
 
 def text(rung: Rung, level: Level) -> str:
@@ -64,6 +49,11 @@ def code(c: str) -> str:
     """C without comments, strings and conditions."""
     c = re.sub(r"/\*.*?\*/|//[^\n]*|\"[^\"\n]*\"|'[^'\n]*'", " ", c, flags=re.DOTALL)
     return re.sub(r"^\s*#\s*(ifdef|ifndef|line)\b.*$", "", c, flags=re.MULTILINE)
+
+
+def taken_by(c: str) -> set[str]:
+    """The names that the C takes from outside: not those that it only asks for."""
+    return constants(re.sub(r"\bdefined\(\w+\)", "", c)) - provided(c)
 
 
 def constants(c: str) -> set[str]:
@@ -86,26 +76,27 @@ def provided(c: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("rung", "level"), FILES)
-def test_the_files_of_a_plan_in_their_order_each_with_its_name_for_the_compiler(rung: Rung, level: Level) -> None:
-    *parts, assertions = re.split(r'^#line 1 "', text(rung, level), flags=re.MULTILINE)[1:]
-    assert [part.partition('"\n')[0] for part in parts] == [f"bpf/{name}" for name in FILES[rung, level]]
-    for name, part in zip(FILES[rung, level], parts, strict=True):
-        assert part.partition('"\n')[2].rstrip("\n") == (source.bpf_folder() / name).read_text().rstrip("\n")
-    assert "_Static_assert(sizeof(struct slot) ==" in assertions
+def test_a_plan_is_compiled_from_a_file_for_each_of_its_hooks_and_what_they_include(rung: Rung, level: Level) -> None:
+    counting = [f"count/{name}.c" for name in FILES[rung, level]]
+    assert list(source.files(plan(level, rung), audits=True)) == [*counting, *ON_DEMAND]
+    compiled = re.findall(r'^#line 1 "bpf/(.*)"$', text(rung, level), re.MULTILINE)
+    assert sorted(compiled) == sorted(set(compiled))
+    assert {*counting, *ON_DEMAND, "config.h", "abi.h", "slot.h"} <= set(compiled)
+    assert "_Static_assert(sizeof(struct slot) ==" in text(rung, level)
 
 
 @pytest.mark.parametrize(("rung", "level"), FILES)
 def test_every_name_that_the_c_takes_from_outside_is_defined(rung: Rung, level: Level) -> None:
     c = text(rung, level)
     made, arguments = glued(c)
-    taken = {name for name in constants(c) - provided(c) - arguments if not BCC.match(name)} | made
+    taken = {name for name in taken_by(c) - arguments if not BCC.match(name)} | made
     defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
     assert taken - set(defined) == set()
-    assert bool(made) is (rung is Rung.TRACEPOINT)
+    assert bool(made) is ("return" in FILES[rung, level])
 
 
 def trace_text(rung: Rung, *kinds: Kind) -> str:
-    return source.joined(source.trace_files(traced(rung, *kinds)), "")
+    return source.unit(files(traced(rung, *kinds), Purpose.TRACE), "")
 
 
 def traced(rung: Rung, *kinds: Kind) -> Plan:
@@ -119,35 +110,34 @@ TRACE_CHOICES = {"EVENTS", "LIMIT", "STACK", "RING_PAGES", "PAGE_SIZE"}
 def test_a_trace_takes_nothing_from_outside_that_is_not_defined(rung: Rung) -> None:
     c = trace_text(rung, *Kind)
     made, arguments = glued(c)
-    taken = {name for name in constants(c) - provided(c) - arguments if not BCC.match(name)} | made
+    taken = {name for name in taken_by(c) - arguments if not BCC.match(name)} | made
     defined = source.defines(KERNEL, traced(rung, *Kind), source.tables(KERNEL))
     assert taken - set(defined) - TRACE_CHOICES == set()
 
 
 @pytest.mark.parametrize("rung", [Rung.FENTRY, Rung.KPROBE])
 def test_a_trace_of_mismatches_alone_leaves_beginning_and_end_of_pools_out(rung: Rung) -> None:
-    assert f"teardown_{rung.value}.c" in source.trace_files(traced(rung, Kind.RETURN))
-    assert f"create_{rung.value}.c" in source.trace_files(traced(rung, Kind.CREATE))
-    alone = source.trace_files(traced(rung, Kind.MISMATCH))
-    assert not [name for name in alone if name.startswith(("create", "teardown"))]
+    assert "trace/teardown.c" in files(traced(rung, Kind.RETURN), Purpose.TRACE)
+    assert "trace/create.c" in files(traced(rung, Kind.CREATE), Purpose.TRACE)
+    assert files(traced(rung, Kind.MISMATCH), Purpose.TRACE) == ["trace/refill.c", "trace/return.c"]
     defined = source.defines(KERNEL, traced(rung, Kind.MISMATCH), source.tables(KERNEL))
     assert "HOOK_REFILL" in defined
     assert not {"HOOK_SLOW", "HOOK_CREATE"} & set(defined)
 
 
-def test_a_function_that_counting_and_tracing_each_define_is_called_alike() -> None:
+def test_no_function_has_two_bodies_chosen_by_a_list_of_files() -> None:
     found: dict[str, set[str]] = {}
-    for path in source.bpf_folder().glob("*.[ch]"):
-        for kind, name, parameters in FUNCTION.findall(path.read_text()):
-            found.setdefault(name, set()).add(f"{kind}{name}({parameters})")
-    assert {"reason_by_state", "pool_created", "begin_teardown"} <= found.keys()
-    assert [forms for forms in found.values() if len(forms) > 1] == []
+    for path in sources():
+        for name in FUNCTION.findall(path.read_text()):
+            found.setdefault(name, set()).add(str(path))
+    assert {"reason_by_state", "created_pool", "begin_teardown", "trace_page_returned", "page_returned"} <= found.keys()
+    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
 
 
 @pytest.mark.parametrize("rung", Rung)
 def test_everything_that_a_trace_attaches_is_in_its_c(rung: Rung) -> None:
     c = trace_text(rung, *Kind)
-    for item in in_order(traced(rung, *Kind)):
+    for item in in_order(traced(rung, *Kind), Purpose.TRACE):
         assert f"int {item['function']}(" in c, item
 
 
@@ -159,10 +149,10 @@ def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:
 def test_what_a_kernel_may_lack_is_used_under_a_condition_only() -> None:
     for name in OPTIONAL:
         asking = rf"^#(?:ifdef|if )[^\n]*\b{name}\b.*?^#endif"
-        for path in source.bpf_folder().glob("*.[ch]"):
+        for path in sources():
             outside = re.sub(asking, "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-            left_out = (name == "PP_RELEASE_DW" and path.name.startswith("teardown_")) or (
-                name in STATS and path.name == "audit.c"
+            left_out = (name == "PP_RELEASE_DW" and path.name == "teardown.c") or (
+                name in STATS and path.name == "stats.c"
             )
             assert left_out or name not in constants(outside), f"{path.name} uses {name} without asking"
 
@@ -171,12 +161,12 @@ def test_what_a_kernel_may_lack_is_used_under_a_condition_only() -> None:
 def test_without_release_dw_the_files_that_use_it_are_left_out(rung: Rung) -> None:
     offsets = {name: offset for name, offset in KERNEL.offsets.items() if name != "PP_RELEASE_DW"}
     chosen = make_plan(kernel(offsets=offsets), Level.STANDARD, forced=rung)
-    assert not any(name.startswith("teardown") for name in source.files(chosen))
+    assert "count/teardown.c" not in source.files(chosen)
 
 
 def test_the_kernels_own_counters_are_read_where_it_has_them() -> None:
-    assert "audit.c" in source.files(plan(), audits=True)
-    assert "audit.c" not in source.files(plan())
+    assert "sample/stats.c" in source.files(plan(), audits=True)
+    assert "sample/stats.c" not in source.files(plan())
 
 
 def test_mismatches_are_seen_from_the_ring_only_where_returns_are_not_hooked() -> None:

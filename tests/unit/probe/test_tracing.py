@@ -63,7 +63,9 @@ def test_what_is_asked_for_reaches_the_kernel(asked: list[Request]) -> None:
 @pytest.mark.parametrize("rung", Rung)
 def test_only_what_an_event_needs_is_attached(asked: list[Request], rung: Rung) -> None:
     request = request_for(asked, Selection(frozenset({Kind.DESTROY})), rung)
-    assert [(item["kind"], item["function"]) for item in request["attach"]] == [("raw_tracepoint", "pool_released")]
+    assert [(item["kind"], item["function"]) for item in request["attach"]] == [
+        ("raw_tracepoint", "trace_pool_released")
+    ]
     assert (set(request["maps"]), request["load"], request["tables"]) == (set(MAPS), [], {})
 
 
