@@ -16,7 +16,7 @@ BITS = {"SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PE
 PROFILE = Path("/proc/self/attr/current")
 
 _VERSION_3 = 0x20080522
-_PR_CAPBSET_READ, _PR_SET_NO_NEW_PRIVS = 23, 38
+_PR_GET_SECCOMP, _PR_CAPBSET_READ, _PR_SET_NO_NEW_PRIVS = 21, 23, 38
 _INITIAL_USER_NAMESPACE = 0xEFFFFFFD
 """Its inode number, on every kernel (PROC_USER_INIT_INO)."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -51,6 +51,11 @@ def in_user_namespace(path: Path = USER_NAMESPACE) -> bool:
         return path.stat().st_ino != _INITIAL_USER_NAMESPACE
     except OSError:
         return False
+
+
+def is_filtered() -> bool:
+    """True if a seccomp filter restricts this process, as container runtimes have it by default."""
+    return int(_libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) > 0
 
 
 def profile(path: Path = PROFILE) -> str:

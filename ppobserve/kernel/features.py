@@ -49,6 +49,7 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         emulated="QEMU TCG" in _text(paths.cpuinfo),
         capabilities=held,
         user_namespace=capabilities.in_user_namespace(paths.user_namespace),
+        no_bpf=_no_bpf() if attempt and root else "",
         no_btf=types.unreadable,
         no_btf_fix=types.fix,
         no_symbols=symbols.unreadable,
@@ -62,6 +63,16 @@ def gather(paths: Paths | None = None, *, attempt: bool = True) -> Features:
         tracepoints=types.tracepoints,
         refusals=_refusals(types.ids, held) if attempt and root else {},
     )
+
+
+def _no_bpf() -> str:
+    """Why the smallest map can't be made; empty if it can."""
+    try:
+        os.close(bpf.create_array(value_bytes=8))
+    except bpf.BpfError as error:
+        who = "a seccomp filter" if capabilities.is_filtered() else "the kernel or a security module"
+        return f"{who} denies bpf(2): {os.strerror(error.errno or 0)}"
+    return ""
 
 
 def lockdown(path: Path = LOCKDOWN) -> str:

@@ -85,6 +85,6 @@ _KINDS: Mapping[str, tuple[Fits, Take]] = {
         lambda value: {name: tuple(ends) for name, ends in value.items()},
     ),
 }
-_LATER = frozenset({"capabilities", "user_namespace", "no_btf_fix", "no_symbols"})
+_LATER = frozenset({"capabilities", "user_namespace", "no_bpf", "no_btf_fix", "no_symbols"})
 """Facts that older files lack. They keep their default: unknown."""
 _FIELDS = {field.name: _KINDS[str(field.type)] for field in fields(Features)}

@@ -141,6 +141,8 @@ class Features:
     if unknown."""
     user_namespace: bool = False
     """True if this process is in another user namespace than the initial one."""
+    no_bpf: str = ""
+    """Why bpf(2) refused a root that has the capabilities for it; empty if it did not, or that was not tried."""
     no_btf: str = ""
     """Why the kernel's type information can't be read; empty when it can."""
     no_btf_fix: str = ""

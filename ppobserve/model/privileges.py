@@ -45,6 +45,9 @@ def require_privileges(features: Features) -> None:
             because="a container or a service has only the capabilities that it is granted",
             fix=grant(features, *USED),
         )
+    if features.no_bpf:
+        fix = "start the container with --security-opt seccomp=unconfined, or another profile that allows bpf(2)"
+        raise NotObservable(features.no_bpf, fix=fix if "seccomp" in features.no_bpf else "")
 
 
 def spelled(names: tuple[str, ...]) -> str:

@@ -86,6 +86,30 @@ def test_root_of_a_user_namespace_is_told_that_it_is_none(command: tuple[str, ..
     assert "BPF needs the initial one" in " ".join((done.stdout + done.stderr).split())
 
 
+FILTER = """
+import ctypes, os, struct, sys
+from ppobserve.kernel.bpf import SYS_BPF
+ins = lambda code, k, yes=0, no=0: struct.pack("<HBBI", code, yes, no, k)
+code = ins(0x20, 0) + ins(0x15, SYS_BPF, 0, 1) + ins(0x06, 0x00050001) + ins(0x06, 0x7FFF0000)
+program = ctypes.create_string_buffer(code, len(code))
+fprog = struct.pack("@HP", len(code) // 8, ctypes.addressof(program))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, fprog, 0, 0):
+    sys.exit("no seccomp")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Load the system call's number; is it bpf(2): EPERM; else: allow."""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_seccomp_filter_that_denies_bpf_is_named(command: tuple[str, ...]) -> None:
+    done = answer((sys.executable, "-c", FILTER), *command)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 1
+    assert "a seccomp filter denies bpf(2): Operation not permitted" in said
+    assert "seccomp=unconfined" in said
+
+
 def test_facts_of_a_container_are_replayed_with_what_it_lacked(tmp_path: Path) -> None:
     saved = str(tmp_path / "facts.json")
     there = answer(without("bpf", "sys_admin"), "check", "--save-facts", saved)

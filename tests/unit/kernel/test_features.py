@@ -129,6 +129,16 @@ def test_what_this_process_may_is_a_fact(paths: Paths, monkeypatch: pytest.Monke
     assert set(facts.capabilities) <= set(USED)
 
 
+@pytest.mark.parametrize(("filtered", "who"), [(True, "a seccomp filter"), (False, "the kernel or a security module")])
+def test_who_denies_bpf_is_a_fact(monkeypatch: pytest.MonkeyPatch, filtered: bool, who: str) -> None:
+    def refuse(**_: int) -> int:
+        raise BpfError("cannot create a BPF map", errno.EPERM)
+
+    monkeypatch.setattr(features.bpf, "create_array", refuse)
+    monkeypatch.setattr(capabilities, "is_filtered", lambda: filtered)
+    assert features._no_bpf() == f"{who} denies bpf(2): Operation not permitted"
+
+
 def test_btf_of_a_newer_kernel_says_what_reads_it(paths: Paths) -> None:
     blob = Blob()
     blob.add(77)

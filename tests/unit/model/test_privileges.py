@@ -57,6 +57,19 @@ def test_a_user_namespace_is_named_whatever_capabilities_there_are_in_it() -> No
     assert "host" in caught.value.fix and "--cap-add" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("who", "fix"), [("a seccomp filter", "seccomp=unconfined"), ("the kernel or a security module", "")]
+)
+def test_who_denies_bpf_is_named_once_no_capability_is_missing(who: str, fix: str) -> None:
+    why = f"{who} denies bpf(2): Operation not permitted"
+    with pytest.raises(NotObservable) as caught:
+        make_plan(holding(*USED, no_bpf=why), Level.STANDARD)
+    assert caught.value.what == why
+    assert fix in caught.value.fix and bool(fix) is bool(caught.value.fix)
+    with pytest.raises(NotObservable, match="this process lacks CAP_BPF"):
+        make_plan(holding("SYSLOG", no_bpf=why), Level.STANDARD)
+
+
 @pytest.mark.parametrize("features", [kernel(), kernel(capabilities=ALL), holding(root=False), kernel(root=False)])
 def test_where_nothing_is_known_or_nothing_lacks_the_plan_is_as_before(features: Features) -> None:
     assert make_plan(features, Level.STANDARD).rung is Rung.FENTRY
