@@ -31,7 +31,7 @@ class Daemon:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
-    def wait_for_pools(self, count: int, seconds: float = 20.0) -> int:
+    def wait_for_pools(self, count: int, seconds: float = 120.0) -> int:
         """Scrape until it counts about so many, and give how many it does: frames may still be on their way."""
         end = time.monotonic() + seconds
         while (tracked := self._tracked()) < 0.9 * count:

@@ -20,7 +20,8 @@ SNAPSHOTS = 3
 
 
 def recorder(path: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ppobserve.cli.main", "record", "-o", str(path), "0.02", *words]
+    attach = ("--level", "standard")  # without a level, a daemon of this host would be read
+    command = [sys.executable, "-m", "ppobserve.cli.main", "record", *attach, "-o", str(path), "0.02", *words]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 

@@ -60,7 +60,7 @@ def test_installed_wheel_checks_and_counts(wheel: Path, tmp_path: Path, live: No
     check = run(*command, "check", cwd=tmp_path, env=env)
     assert check.returncode == 0, check.stderr
     assert check.stdout.endswith("observable: yes\n")
-    top = run(*command, "top", "--once", "--json", "0.05", cwd=tmp_path, env=env)
+    top = run(*command, "top", "--once", "--json", "--level", "standard", "0.05", cwd=tmp_path, env=env)
     assert top.returncode == 0, top.stderr
     assert json.loads(top.stdout)["schema"] == 1
 
@@ -86,7 +86,7 @@ def test_wheel_in_a_plain_virtual_environment_says_what_to_do(
     assert run("/usr/bin/python3", "-m", "venv", "--without-pip", venv, cwd=tmp_path).returncode == 0
     installed = run(*PIP, "--python", venv / "bin/python", "install", wheel, cwd=tmp_path)
     assert installed.returncode == 0, installed.stderr
-    top = run(venv / "bin/ppobserve", "top", "--once", cwd=tmp_path)
+    top = run(venv / "bin/ppobserve", "top", "--once", "--level", "standard", cwd=tmp_path)
     assert top.returncode == 1
     _, _, fix = top.stderr.partition("recreate the virtual environment with --system-site-packages: ")
     assert fix == f"/usr/bin/python3 -m venv --system-site-packages {venv}\n"

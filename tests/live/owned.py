@@ -43,13 +43,16 @@ def gone(programs: set[int], seconds: float = GONE_SECONDS) -> bool:
 
 
 def left_since(before: set[int], seconds: float = GONE_SECONDS) -> set[int]:
-    """Programs that are new since *before* and that no process holds: those that an ended process left behind."""
-    left: set[int] = set()
+    """Programs that are new since *before* and that no process holds: those that an ended process left behind.
+
+    At any moment there may be some that others are about to be handed, or that the kernel is about to free.
+    """
+    left = bpf.program_ids() - before
 
     def nothing() -> bool:
         nonlocal left
-        left = bpf.program_ids() - before
-        left -= set().union(*(_numbers(path.name, "prog_id") for path in PROC.glob("[0-9]*"))) if left else set()
+        held = [_numbers(path.name, "prog_id") for path in PROC.glob("[0-9]*")] if left else []
+        left &= bpf.program_ids() - set().union(*held)
         return not left
 
     eventually(nothing, seconds)

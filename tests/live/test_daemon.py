@@ -31,6 +31,8 @@ from tests.live.conftest import SECONDS, Start, undisturbed
 from tests.live.owned import gone, left_since, programs_of
 
 PPOBSERVE = (sys.executable, "-m", "ppobserve.cli.main")
+ATTACH = ("--level", "standard")
+"""Without one, a daemon of this host would be read."""
 NAMESPACES = Path("/run/netns")
 KPROBE_EVENTS = Path("/sys/kernel/tracing/kprobe_events")
 MAX_RSS_MIB = 40
@@ -216,7 +218,7 @@ def test_port_in_use_is_a_sentence(features: Features) -> None:
 
 @pytest.mark.host
 def test_top_once_json_is_a_document(features: Features) -> None:
-    done = run("top", "--once", "--json", "0.05")
+    done = run("top", "--once", "--json", *ATTACH, "0.05")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     snapshot = from_document(document)
@@ -228,7 +230,7 @@ def test_top_once_json_is_a_document(features: Features) -> None:
 
 @pytest.mark.host
 def test_top_interval_count(features: Features) -> None:
-    done = run("top", "0.05", "3")
+    done = run("top", *ATTACH, "0.05", "3")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("POOL ") == 3
     assert max(map(len, done.stdout.splitlines())) < 80
@@ -236,7 +238,9 @@ def test_top_interval_count(features: Features) -> None:
 
 @pytest.mark.host
 def test_ctrl_c_ends_top_quietly(features: Features) -> None:
-    process = subprocess.Popen([*PPOBSERVE, "top", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*PPOBSERVE, "top", *ATTACH, "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout
     assert any("POOL" in line for line in process.stdout)
     programs = programs_of(process.pid)
