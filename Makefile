@@ -40,11 +40,12 @@ test: setup-test ## every tier of tests, and a summary
 # Of the others, those that touch no kernel run beside those that do.
 test-quick: lint quick-tests ## lint, unit and live tests: no guests, no browsers
 
-lint: setup-test ## ruff, mypy, shellcheck
+lint: setup-test ## ruff, mypy, shellcheck, clang-format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck $$(grep -rlIE '^#!/bin/(ba)?sh' .ci bench deploy scripts)
+	$(BIN)/clang-format --dry-run --Werror $$(find bpf -path bpf/shim -prune -o -name "*.[ch]" -print)
 
 PYTEST_HERE = $(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
 	PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) $(BIN)/python -m pytest -p no:cacheprovider $(JUNIT)

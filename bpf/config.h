@@ -4,40 +4,41 @@
  * kernel, and choices of the plan. What is always there is demanded here. What may be missing is listed, and asked for by
  * #ifdef where it is used.
  */
+
 /* Sizes of the tables. */
-#ifndef CPUS		/* possible CPUs */
+#ifndef CPUS /* possible CPUs */
 #error "CPUS is missing"
 #endif
-#ifndef NODES		/* NUMA nodes told apart; the others share the row of unknown ones */
+#ifndef NODES /* NUMA nodes told apart; the others share the row of unknown ones */
 #error "NODES is missing"
 #endif
-#ifndef POOLS		/* entries for pools */
+#ifndef POOLS /* entries for pools */
 #error "POOLS is missing"
 #endif
-#ifndef GROUPS		/* entries and slots for the sums of ended pools, by device */
+#ifndef GROUPS /* entries and slots for the sums of ended pools, by device */
 #error "GROUPS is missing"
 #endif
-#ifndef SLOTS		/* slots for pools: one for each CPU that a pool is used on */
+#ifndef SLOTS /* slots for pools: one for each CPU that a pool is used on */
 #error "SLOTS is missing"
 #endif
-#ifndef CELLS		/* CPUs in whole stretches: cells of slot_index for each pool */
+#ifndef CELLS /* CPUs in whole stretches: cells of slot_index for each pool */
 #error "CELLS is missing"
 #endif
-#ifndef FOLD_STRETCH		/* CPUs whose slots one run of fold_further adds up */
+#ifndef FOLD_STRETCH /* CPUs whose slots one run of fold_further adds up */
 #error "FOLD_STRETCH is missing"
 #endif
-#ifndef RING_STRETCH		/* slots of a ring that one run of sample/kept.c looks at */
+#ifndef RING_STRETCH /* slots of a ring that one run of sample/kept.c looks at */
 #error "RING_STRETCH is missing"
 #endif
 
 /* The kernel's constants. */
-#ifndef CACHE_PAGES		/* length of page_pool.alloc.cache */
+#ifndef CACHE_PAGES /* length of page_pool.alloc.cache */
 #error "CACHE_PAGES is missing"
 #endif
-#ifndef NODES_SHIFT_IN_FLAGS		/* where the node is in page.flags */
+#ifndef NODES_SHIFT_IN_FLAGS /* where the node is in page.flags */
 #error "NODES_SHIFT_IN_FLAGS is missing"
 #endif
-#ifndef NODES_MASK		/* and how wide it is; 0: a kernel without NUMA */
+#ifndef NODES_MASK /* and how wide it is; 0: a kernel without NUMA */
 #error "NODES_MASK is missing"
 #endif
 
@@ -56,94 +57,94 @@
 #endif
 
 /* Offsets of members, in bytes from the start of their struct. */
-#ifndef PP_NID		/* page_pool.p.nid */
+#ifndef PP_NID /* page_pool.p.nid */
 #error "PP_NID is missing"
 #endif
-#ifndef PP_DEV		/* page_pool.p.dev */
+#ifndef PP_DEV /* page_pool.p.dev */
 #error "PP_DEV is missing"
 #endif
-#ifndef PP_ORDER		/* page_pool.p.order */
+#ifndef PP_ORDER /* page_pool.p.order */
 #error "PP_ORDER is missing"
 #endif
-#ifndef PP_ALLOC_COUNT		/* page_pool.alloc.count */
+#ifndef PP_ALLOC_COUNT /* page_pool.alloc.count */
 #error "PP_ALLOC_COUNT is missing"
 #endif
-#ifndef PP_ALLOC_CACHE		/* page_pool.alloc.cache */
+#ifndef PP_ALLOC_CACHE /* page_pool.alloc.cache */
 #error "PP_ALLOC_CACHE is missing"
 #endif
-#ifndef PP_RING_PRODUCER		/* page_pool.ring.producer */
+#ifndef PP_RING_PRODUCER /* page_pool.ring.producer */
 #error "PP_RING_PRODUCER is missing"
 #endif
-#ifndef PP_RING_CONSUMER_HEAD		/* page_pool.ring.consumer_head */
+#ifndef PP_RING_CONSUMER_HEAD /* page_pool.ring.consumer_head */
 #error "PP_RING_CONSUMER_HEAD is missing"
 #endif
-#ifndef PP_RING_SIZE		/* page_pool.ring.size */
+#ifndef PP_RING_SIZE /* page_pool.ring.size */
 #error "PP_RING_SIZE is missing"
 #endif
-#ifndef PP_RING_QUEUE		/* page_pool.ring.queue */
+#ifndef PP_RING_QUEUE /* page_pool.ring.queue */
 #error "PP_RING_QUEUE is missing"
 #endif
-#ifndef PP_HOLD_CNT		/* page_pool.pages_state_hold_cnt */
+#ifndef PP_HOLD_CNT /* page_pool.pages_state_hold_cnt */
 #error "PP_HOLD_CNT is missing"
 #endif
-#ifndef PP_RELEASE_CNT		/* page_pool.pages_state_release_cnt */
+#ifndef PP_RELEASE_CNT /* page_pool.pages_state_release_cnt */
 #error "PP_RELEASE_CNT is missing"
 #endif
-#ifndef PP_USER_CNT		/* page_pool.user_cnt */
+#ifndef PP_USER_CNT /* page_pool.user_cnt */
 #error "PP_USER_CNT is missing"
 #endif
-#ifndef PAGE_FLAGS		/* page.flags */
+#ifndef PAGE_FLAGS /* page.flags */
 #error "PAGE_FLAGS is missing"
 #endif
-#ifndef PAGE_REFCOUNT		/* page._refcount */
+#ifndef PAGE_REFCOUNT /* page._refcount */
 #error "PAGE_REFCOUNT is missing"
 #endif
-#ifndef PAGE_LRU		/* page.lru */
+#ifndef PAGE_LRU /* page.lru */
 #error "PAGE_LRU is missing"
 #endif
-#ifndef NAPI_DEV		/* napi_struct.dev */
+#ifndef NAPI_DEV /* napi_struct.dev */
 #error "NAPI_DEV is missing"
 #endif
-#ifndef NAPI_ID		/* napi_struct.napi_id */
+#ifndef NAPI_ID /* napi_struct.napi_id */
 #error "NAPI_ID is missing"
 #endif
-#ifndef NETDEV_NAME		/* net_device.name */
+#ifndef NETDEV_NAME /* net_device.name */
 #error "NETDEV_NAME is missing"
 #endif
-#ifndef NETDEV_IFINDEX		/* net_device.ifindex */
+#ifndef NETDEV_IFINDEX /* net_device.ifindex */
 #error "NETDEV_IFINDEX is missing"
 #endif
-#ifndef NETDEV_NET		/* net_device.nd_net */
+#ifndef NETDEV_NET /* net_device.nd_net */
 #error "NETDEV_NET is missing"
 #endif
-#ifndef NETDEV_DEV		/* net_device.dev */
+#ifndef NETDEV_DEV /* net_device.dev */
 #error "NETDEV_DEV is missing"
 #endif
-#ifndef NETDEV_LINK_OPS		/* net_device.rtnl_link_ops */
+#ifndef NETDEV_LINK_OPS /* net_device.rtnl_link_ops */
 #error "NETDEV_LINK_OPS is missing"
 #endif
-#ifndef NET_INUM		/* net.ns.inum */
+#ifndef NET_INUM /* net.ns.inum */
 #error "NET_INUM is missing"
 #endif
-#ifndef LINK_OPS_KIND		/* rtnl_link_ops.kind */
+#ifndef LINK_OPS_KIND /* rtnl_link_ops.kind */
 #error "LINK_OPS_KIND is missing"
 #endif
-#ifndef DEVICE_NAME		/* device.kobj.name */
+#ifndef DEVICE_NAME /* device.kobj.name */
 #error "DEVICE_NAME is missing"
 #endif
-#ifndef DEVICE_CLASS		/* device.class */
+#ifndef DEVICE_CLASS /* device.class */
 #error "DEVICE_CLASS is missing"
 #endif
-#ifndef DEVICE_PARENT		/* device.parent */
+#ifndef DEVICE_PARENT /* device.parent */
 #error "DEVICE_PARENT is missing"
 #endif
-#ifndef DEVICE_DRIVER		/* device.driver */
+#ifndef DEVICE_DRIVER /* device.driver */
 #error "DEVICE_DRIVER is missing"
 #endif
-#ifndef CLASS_NAME		/* class.name */
+#ifndef CLASS_NAME /* class.name */
 #error "CLASS_NAME is missing"
 #endif
-#ifndef DRIVER_NAME		/* device_driver.name */
+#ifndef DRIVER_NAME /* device_driver.name */
 #error "DRIVER_NAME is missing"
 #endif
 

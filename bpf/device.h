@@ -2,7 +2,7 @@
 /* What a struct device says: the netdev that it is part of, its driver, its NUMA node. */
 #include "page_pool.h"
 
-#define ANCESTORS	8		/* devices from a NIC up to its host bridge, and room: six behind two switches */
+#define ANCESTORS 8 /* devices from a NIC up to its host bridge, and room: six behind two switches */
 
 static void read_name(char *to, u64 at)
 {
@@ -32,7 +32,7 @@ static void read_driver(char *to, u64 netdev, u64 device)
 		read_name(to, read_u64(netdev + NETDEV_LINK_OPS) + LINK_OPS_KIND);
 }
 
-#ifdef DEVICE_NODE		/* CONFIG_NUMA */
+#ifdef DEVICE_NODE /* CONFIG_NUMA */
 /*
  * The node of the nearest device from this one up that has one; -1: none. A virtio device is on no node itself, nor is
  * its netdev, unless the PCI device above had one when they were made (device_add in drivers/base/core.c).

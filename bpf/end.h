@@ -12,8 +12,8 @@
  */
 struct ending {
 	u32 entry;
-	u32 group;			/* index in pools */
-	u32 cpu;			/* slots of those before are folded */
+	u32 group; /* index in pools */
+	u32 cpu;   /* slots of those before are folded */
 };
 BPF_TABLE("hash", u64, struct ending, endings, POOLS);
 BPF_PROG_ARRAY(fold_program, 1);
@@ -21,7 +21,7 @@ BPF_PROG_ARRAY(fold_program, 1);
 /* Its own counts, beside those of its slots. */
 static void fold_life(struct pool *p, struct pool *group, u64 pool, bool is_there)
 {
-	if (is_another(p, pool))	/* it has counted from 0, or is no pool */
+	if (is_another(p, pool)) /* it has counted from 0, or is no pool */
 		p->release_cnt = is_there ? 0 : pp_release_cnt(pool);
 	measure(p, pool);
 	__sync_fetch_and_add(&group->released, p->released);
@@ -104,7 +104,7 @@ static void fold_pool(struct bpf_raw_tracepoint_args *ctx, u64 pool, u32 entry, 
 		return;
 	__sync_fetch_and_add(&l->folds_begun, 1);
 	if (begin_end(ctx->args[0], pool, entry, is_there))
-		fold_program.call(ctx, 0);	/* does not come back */
+		fold_program.call(ctx, 0); /* does not come back */
 	else
 		folds_done();
 }

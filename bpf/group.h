@@ -2,7 +2,7 @@
 /* The sum of a device's ended pools. */
 #include "table.h"
 
-#define REST	1ULL			/* the group of pools without a device, and of those that found no group left */
+#define REST 1ULL /* the group of pools without a device, and of those that found no group left */
 
 /* Odd, as no address is. */
 static u64 group_key(struct pool *p)

@@ -13,12 +13,12 @@ static u64 pp_netdev(u64 pool)
 {
 	u64 netdev = 0;
 
-#ifdef PP_SLOW_NETDEV		/* kernel commit 083772c9f972 ("net: page_pool: record pools per netdev", 6.8) */
+#ifdef PP_SLOW_NETDEV /* kernel commit 083772c9f972 ("net: page_pool: record pools per netdev", 6.8) */
 	netdev = read_u64(pool + PP_SLOW_NETDEV);
 	if (netdev && !read_u32(netdev + NETDEV_IFINDEX))
 		netdev = 0;
 #endif
-#ifdef PP_NAPI			/* kernel commit 8c48eea3adf3 ("page_pool: allow caching from safely localized NAPI", 6.4) */
+#ifdef PP_NAPI /* kernel commit 8c48eea3adf3 ("page_pool: allow caching from safely localized NAPI", 6.4) */
 	if (!netdev)
 		netdev = read_u64(read_u64(pool + PP_NAPI) + NAPI_DEV);
 #endif
@@ -50,14 +50,14 @@ static void describe(struct pool *p, u64 pool, u64 netdev, u64 device)
 	p->nid = pp_nid(pool);
 	p->order = read_u32(pool + PP_ORDER);
 	p->queue = p->cpu = p->device_node = -1;
-#ifdef PP_QUEUE			/* since 6.12, with memory providers */
+#ifdef PP_QUEUE /* since 6.12, with memory providers */
 	if (netdev)
 		p->queue = read_u32(pool + PP_QUEUE);
 #endif
-#ifdef PP_PROVIDER		/* kernel commit 0f9214046893 ("memory-provider: dmabuf devmem memory provider", 6.12) */
+#ifdef PP_PROVIDER /* kernel commit 0f9214046893 ("memory-provider: dmabuf devmem memory provider", 6.12) */
 	p->provider = read_u64(pool + PP_PROVIDER) != 0;
 #endif
-#ifdef PP_CPU			/* kernel commit 2b0cfa6e4956 ("net: add generic percpu page_pool allocator", 6.9) */
+#ifdef PP_CPU /* kernel commit 2b0cfa6e4956 ("net: add generic percpu page_pool allocator", 6.9) */
 	p->cpu = read_u32(pool + PP_CPU);
 #endif
 #ifdef DEVICE_NODE
@@ -90,7 +90,7 @@ static void find_consumer(struct pool *p, u64 pool)
 {
 	s32 cpu = p->cpu;
 
-#if defined(PP_NAPI) && defined(NAPI_OWNER)	/* as above, 6.4 */
+#if defined(PP_NAPI) && defined(NAPI_OWNER) /* as above, 6.4 */
 	u64 napi = read_u64(pool + PP_NAPI);
 
 	if (cpu < 0 && napi)

@@ -26,11 +26,12 @@ static u64 read_u64(u64 address)
  * are loads, as in the kernel itself; in assembly, because BCC makes any other into a call of bpf_probe_read_kernel.
  */
 #ifdef BY_TRAMPOLINE
-#define HOOKED_U32(pool, offset) ({							\
-	u64 value_;									\
-	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(value_) : "r"(pool), "i"(offset));	\
-	value_;										\
-})
+#define HOOKED_U32(pool, offset)                                                                \
+	({                                                                                      \
+		u64 value_;                                                                     \
+		asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(value_) : "r"(pool), "i"(offset)); \
+		value_;                                                                         \
+	})
 #else
 #define HOOKED_U32(pool, offset) ((u64)read_u32((pool) + (offset)))
 #endif
@@ -85,7 +86,7 @@ static u32 pp_release_cnt(u64 pool)
 /* Its driver has destroyed it, and no page is out: nothing happens to it any more. */
 static bool pp_is_over(u64 pool)
 {
-#ifdef PP_DESTROY_CNT		/* kernel commit 7c9e69428d99 ("page_pool: add destroy attempts counter and rename tracepoint", 5.5) */
+#ifdef PP_DESTROY_CNT /* kernel commit 7c9e69428d99 ("page_pool: add destroy attempts counter and rename tracepoint", 5.5) */
 	return read_u64(pool + PP_DESTROY_CNT) && pp_hold_cnt(pool) == pp_release_cnt(pool);
 #else
 	return false;

@@ -8,8 +8,8 @@
 
 #ifdef BY_TRAMPOLINE
 typedef u64 context;
-#define FIRST_ARGUMENT(ctx)	((ctx)[0])
+#define FIRST_ARGUMENT(ctx) ((ctx)[0])
 #else
 typedef struct pt_regs context;
-#define FIRST_ARGUMENT(ctx)	PT_REGS_PARM1(ctx)
+#define FIRST_ARGUMENT(ctx) PT_REGS_PARM1(ctx)
 #endif

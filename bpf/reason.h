@@ -17,7 +17,7 @@ static u32 reason_by_state(struct cpu *c, u64 pool, bool torn_down, u64 netmem)
 	return is_flushed(c, pool) ? RETURN_NID_UPDATE : page_reason(netmem);
 }
 #else
-#define FRAMES	10			/* tracepoint glue (up to 4 frames), return, refill, and room */
+#define FRAMES               10 /* tracepoint glue (up to 4 frames), return, refill, and room */
 
 struct callers {
 	u64 ip[FRAMES];

@@ -65,7 +65,7 @@ static struct slot *find_slot(struct cpu *c, u64 pool, u32 *recent, bool returns
 	s = index && *index ? slots.lookup(index) : 0;
 	if (!s)
 		return 0;
-	if (s->owner != pool) {		/* between the two additions of slot_at */
+	if (s->owner != pool) { /* between the two additions of slot_at */
 		drop_event();
 		return 0;
 	}

@@ -11,10 +11,10 @@
 BPF_F_TABLE("array", u32, struct pool, pools, POOLS + GROUPS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct slot, slots, 1 + GROUPS + SLOTS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct ledger, ledgers, 1, BPF_F_MMAPABLE);
-BPF_TABLE("hash", u64, u32, entries, POOLS + GROUPS);		/* key of a pool or group: its index in pools */
-BPF_TABLE("array", u32, u32, slot_index, POOLS * CELLS);	/* pool's entry x CPU: index in slots; 0: none yet */
-BPF_TABLE("lru_hash", u64, u8, refused, 1024);		/* so that a pool is dropped, and counted, once */
-BPF_TABLE("lru_hash", u64, u8, ended, 1024);		/* addresses of pools that are no more */
+BPF_TABLE("hash", u64, u32, entries, POOLS + GROUPS);   /* key of a pool or group: its index in pools */
+BPF_TABLE("array", u32, u32, slot_index, POOLS *CELLS); /* pool's entry x CPU: index in slots; 0: none yet */
+BPF_TABLE("lru_hash", u64, u8, refused, 1024);          /* so that a pool is dropped, and counted, once */
+BPF_TABLE("lru_hash", u64, u8, ended, 1024);            /* addresses of pools that are no more */
 BPF_STACK(free_pools, u32, POOLS);
 BPF_STACK(free_groups, u32, GROUPS);
 BPF_STACK(free_slots, u32, SLOTS);
@@ -77,7 +77,7 @@ static u32 *enter(u64 pool)
 
 static u32 *known_entry(u64 pool)
 {
-	u64 key = pool;			/* the pool itself stays in a register, where the verifier knows what it is */
+	u64 key = pool; /* the pool itself stays in a register, where the verifier knows what it is */
 
 	return entries.lookup(&key);
 }

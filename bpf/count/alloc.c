@@ -25,7 +25,7 @@ static void begin_alloc(u64 pool)
 	s = c ? slot_of(c, pool) : 0;
 	if (!s)
 		return;
-	note_consumer(s);		/* it may have moved, and live on what its cache holds */
+	note_consumer(s); /* it may have moved, and live on what its cache holds */
 	s->alloc_cache++;
 }
 
@@ -36,7 +36,7 @@ int alloc_entry(context *ctx)
 }
 
 #if defined(INLINED_REFILL) && defined(BY_TRAMPOLINE)
-int alloc_exit(context *ctx)		/* page_pool_alloc_pages(pool, gfp) */
+int alloc_exit(context *ctx) /* page_pool_alloc_pages(pool, gfp) */
 {
 	end_refill(ctx[0], ctx[2] != 0);
 	return 0;

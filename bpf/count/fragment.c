@@ -10,8 +10,8 @@
 
 /* Where this CPU's fragment comes from. They don't nest: a pool has one consumer, and it runs with softirqs off. */
 struct cutting {
-	u64 pool;			/* 0: none under way */
-	u64 cache;			/* what the pool had before */
+	u64 pool;  /* 0: none under way */
+	u64 cache; /* what the pool had before */
 	u64 ring_head;
 	u64 hold_cnt;
 };
@@ -39,8 +39,8 @@ static void begin_fragment(u64 pool)
 /* Was no page taken, from anywhere, since the fragment began? */
 static bool nothing_taken(struct cutting *c, u64 pool)
 {
-	return HOOKED_U32(pool, PP_ALLOC_COUNT) == c->cache && HOOKED_U32(pool, PP_RING_CONSUMER_HEAD) == c->ring_head &&
-	       HOOKED_U32(pool, PP_HOLD_CNT) == c->hold_cnt;
+	return HOOKED_U32(pool, PP_ALLOC_COUNT) == c->cache &&
+	       HOOKED_U32(pool, PP_RING_CONSUMER_HEAD) == c->ring_head && HOOKED_U32(pool, PP_HOLD_CNT) == c->hold_cnt;
 }
 
 static void end_fragment(u64 pool, bool got)
@@ -49,7 +49,7 @@ static void end_fragment(u64 pool, bool got)
 	struct cpu *cpu = this_cpu();
 	struct slot *s;
 
-	if (!c || !cpu || c->pool != pool)	/* attached in the midst of it */
+	if (!c || !cpu || c->pool != pool) /* attached in the midst of it */
 		return;
 	c->pool = 0;
 	s = got && HOOKED_FRAG_USERS(pool) == 1 ? slot_of(cpu, pool) : 0;
@@ -57,7 +57,7 @@ static void end_fragment(u64 pool, bool got)
 		return;
 	if (nothing_taken(c, pool))
 		s->frag_reuse++;
-#ifdef FRAG_ALLOCATES			/* the compiler put the allocation into this function, as Debian's 6.1 has it */
+#ifdef FRAG_ALLOCATES /* the compiler put the allocation into this function, as Debian's 6.1 has it */
 	else if (HOOKED_U32(pool, PP_ALLOC_COUNT) < c->cache)
 		s->alloc_cache++;
 #endif
@@ -70,7 +70,7 @@ int fragment_entry(context *ctx)
 }
 
 #ifdef BY_TRAMPOLINE
-int fragment_exit(context *ctx)	/* page_pool_alloc_frag_netmem(pool, offset, size, gfp) */
+int fragment_exit(context *ctx) /* page_pool_alloc_frag_netmem(pool, offset, size, gfp) */
 {
 	end_fragment(ctx[0], ctx[4] != 0);
 	return 0;

@@ -2,9 +2,9 @@
 /*
  * The refill of a pool's cache from its ring: once per 64 pages.
  *
- * It is noinline since it exists, as the slow path behind it is, so both can always be hooked. Before kernel commit 44768decb7c0 ("page_pool: handle
- * page recycle for NUMA_NO_NODE condition", 5.6) the refill is inside the allocation (INLINED_REFILL): an allocation
- * that finds the cache empty is one, until it leaves or enters the slow path.
+ * It is noinline since it exists, as the slow path behind it is, so both can always be hooked. Before kernel commit
+ * 44768decb7c0 ("page_pool: handle page recycle for NUMA_NO_NODE condition", 5.6) the refill is inside the allocation
+ * (INLINED_REFILL): an allocation that finds the cache empty is one, until it leaves or enters the slow path.
  */
 #include "slot.h"
 
@@ -25,7 +25,7 @@ static void count_mismatch(struct slot *s, u64 pool, u64 from, u64 head, u64 pag
 {
 	u64 size, *cell;
 
-	if (head == from + pages)	/* as nearly always */
+	if (head == from + pages) /* as nearly always */
 		return;
 	size = HOOKED_U32(pool, PP_RING_SIZE);
 	if (size < 2 || head != (from + pages + 1) % size)
@@ -104,7 +104,7 @@ static void end_refill(u64 pool, bool handed_out)
 	struct cpu *c = this_cpu();
 	struct slot *s;
 
-	if (!c || c->refilling != pool)	/* none, or attached in the midst of it */
+	if (!c || c->refilling != pool) /* none, or attached in the midst of it */
 		return;
 	c->refilling = 0;
 	s = slot_of(c, pool);

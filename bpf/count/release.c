@@ -10,7 +10,7 @@
 static u64 detached_since(u64 pool)
 {
 	u64 now = bpf_ktime_get_ns(), age = 0;
-#ifdef PP_DETACH_TIME		/* kernel commit 69cb4952b6f6 ("net: page_pool: report when page pool was destroyed", 6.8) */
+#ifdef PP_DETACH_TIME /* kernel commit 69cb4952b6f6 ("net: page_pool: report when page pool was destroyed", 6.8) */
 	u64 then = read_u64(pool + PP_DETACH_TIME), boot = bpf_ktime_get_boot_ns();
 
 	if (then < 1ULL << 32)
@@ -46,7 +46,7 @@ static int release(struct bpf_raw_tracepoint_args *ctx)
 	else if (entry)
 		fold_pool(ctx, pool, *entry, true);
 	else
-		refused.delete(&pool);		/* its address may be another pool's soon */
+		refused.delete(&pool); /* its address may be another pool's soon */
 	return 0;
 }
 

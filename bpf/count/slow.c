@@ -34,7 +34,7 @@ int slow_exit(context *ctx)
 	return 0;
 }
 #else
-BPF_PERCPU_ARRAY(slow_pool, u64, 1);	/* what the entry leaves behind for the exit */
+BPF_PERCPU_ARRAY(slow_pool, u64, 1); /* what the entry leaves behind for the exit */
 
 int slow_entry(context *ctx)
 {

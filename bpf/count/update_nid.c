@@ -9,7 +9,7 @@ int nid_updated(struct bpf_raw_tracepoint_args *ctx)
 
 	if (s)
 		s->nid_updates++;
-#ifdef REASON_BY_STATE	/* on the tracepoint rung the callers say that it is a flush */
+#ifdef REASON_BY_STATE /* on the tracepoint rung the callers say that it is a flush */
 	begin_flush(ctx->args[0]);
 #endif
 	return 0;

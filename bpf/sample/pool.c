@@ -16,7 +16,7 @@ int sample_pool(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	if (!p->detached_ns) {
-		identify(p, p->owner);	/* devices are renamed, and move between namespaces */
+		identify(p, p->owner); /* devices are renamed, and move between namespaces */
 		find_consumer(p, p->owner);
 	}
 	measure(p, p->owner);

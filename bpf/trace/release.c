@@ -3,7 +3,7 @@
 #include "trace/tearing.h"
 #include "trace/tell.h"
 
-BPF_TABLE("lru_hash", u64, u8, detached, 1024);	/* destroyed with pages out, and told so */
+BPF_TABLE("lru_hash", u64, u8, detached, 1024); /* destroyed with pages out, and told so */
 
 /*
  * page_pool_release(pool, inflight, hold, release): fires at destroy, then once a second until nothing is in flight. The

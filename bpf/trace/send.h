@@ -14,7 +14,7 @@ struct name {
 
 /* The ring: kernel commit 457f44363a88 ("bpf: Implement BPF ring buffer", 5.8). Its reader looks by itself. */
 #ifdef RING_PAGES
-#define RING_NO_WAKEUP	1
+#define RING_NO_WAKEUP 1
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 #else
 BPF_PERF_OUTPUT(events);

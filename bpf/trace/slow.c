@@ -17,7 +17,7 @@ int trace_slow_exit(context *ctx)
 	return 0;
 }
 #else
-BPF_PERCPU_ARRAY(traced_pool, u64, 1);	/* what the entry leaves behind for the exit */
+BPF_PERCPU_ARRAY(traced_pool, u64, 1); /* what the entry leaves behind for the exit */
 
 int trace_slow_entry(context *ctx)
 {

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from ppobserve.errors import NotObservable
 from ppobserve.kernel import bpf, perf, programs
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import Features
@@ -41,6 +45,22 @@ def holds_and_misses_nothing(features: Features, rung: Rung, level: Level) -> bo
         assert len(ours) >= len(attached.plan.hooks)
     assert gone(ours)
     return set(missed.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("header", "one", "other"), [("abi.h", "RETURN_NUMA", "RETURN_RING_FULL"), ("abi.h", "IN_CACHE", "IN_RING")]
+)
+def test_enumerators_that_stand_in_another_order_than_here_do_not_compile(
+    features: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str, one: str, other: str
+) -> None:
+    folder = tmp_path / "bpf"
+    shutil.copytree(sources.bpf_folder(), folder)
+    names = {one: other, other: one}
+    text = re.sub(rf"\b({one}|{other})\b", lambda found: names[found[1]], (folder / header).read_text(), count=2)
+    (folder / header).write_text(text)
+    monkeypatch.setattr(sources, "bpf_folder", lambda: folder)
+    with pytest.raises(NotObservable, match=r"bpf/abi\.h and ppobserve/probe/abi\.py differ"):
+        trial(features, Level.STANDARD, forced=Rung.TRACEPOINT)
 
 
 @pytest.mark.parametrize("level", [Level.LEAN, Level.FULL])

@@ -141,6 +141,29 @@ def test_everything_that_a_trace_attaches_is_in_its_c(rung: Rung) -> None:
         assert f"int {item['function']}(" in c, item
 
 
+DEMANDED = re.compile(r"^#ifndef (\w+)|\bdefined\((\w+)\)", re.MULTILINE)
+LISTED = re.compile(r"^ \* ([A-Z][A-Z_]+(?:, [A-Z_]+)*)  +\S", re.MULTILINE)
+
+
+def test_config_h_lists_every_macro_that_is_passed_and_no_other() -> None:
+    c = (source.bpf_folder() / "config.h").read_text()
+    demanded = {name for found in DEMANDED.findall(c) for name in found if name}
+    listed = {name for names in LISTED.findall(c) for name in names.split(", ")}
+    passed = {*OPTIONAL, "SYSTEM_RECYCLE_STATS", "PER_CPU_OFFSET", *TRACE_CHOICES, "ONLY_NETDEVS", "ONLY_NODES"}
+    for rung, level in FILES:
+        defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        assert demanded <= set(defined)
+        passed |= {name for name in defined if not name.startswith("HOOK_")}
+    inlined = {"INLINED_REFILL", "FRAG_ALLOCATES", "CREATE_PERCPU"}
+    assert demanded | listed == passed | inlined
+
+
+def test_a_macro_that_is_missing_is_an_error_by_its_name() -> None:
+    c = (source.bpf_folder() / "config.h").read_text()
+    for first, second in DEMANDED.findall(c):
+        assert re.search(rf'^#error ".*\b{first or second}\b.* is missing"$', c, re.MULTILINE)
+
+
 def test_no_offset_is_asked_of_a_kernel_for_nothing() -> None:
     used = set().union(*(constants(text(rung, level)) for rung, level in FILES))
     assert set(OFFSETS) - used == set()
