@@ -14,7 +14,6 @@ from operator import add
 from typing import Any
 
 import pytest
-from ppobserve.probe.pieces import on_demand
 
 from ppobserve.kernel import bpf
 from ppobserve.model.features import Features
@@ -23,6 +22,7 @@ from ppobserve.probe import abi, source
 from ppobserve.probe import attach as attaching
 from ppobserve.probe.attach import Attached, attach, load
 from ppobserve.probe.fill import REST_GROUP
+from ppobserve.probe.hook_code import on_demand
 from ppobserve.probe.tables import MappedTables
 
 MAP_GET_FD_BY_ID, MAP_LOOKUP_AND_DELETE_ELEM = 14, 21
