@@ -71,6 +71,20 @@ def find(name: str) -> Kernel:
         return _look_up(name)
 
 
+def version_of(name: str) -> str:
+    """Return the version that a role or series has now, without fetching it. KernelMissing if there is none."""
+    cached = _cached(name)
+    if cached and is_recent(_note(name)):
+        return cached.version
+    try:
+        with _locked():
+            return _offered(name)[0]
+    except MirrorError as error:
+        if cached:
+            return cached.version
+        raise KernelMissing(f"no kernel {name}: {error}") from None
+
+
 def _look_up(name: str) -> Kernel:
     try:
         version = _fetched(name)
@@ -85,7 +99,15 @@ def _look_up(name: str) -> Kernel:
 
 
 def _fetched(name: str) -> str:
-    """Ask the mirror, suite by suite, and have the newest version that it offers in the cache."""
+    """Have the newest version that the mirror offers in the cache."""
+    version, suite = _offered(name)
+    if not _is_cached(version):
+        _fetch(suite, version)
+    return version
+
+
+def _offered(name: str) -> tuple[str, Suite]:
+    """Ask the mirror, suite by suite, for the newest version."""
     offered: dict[str, Suite] = {}
     errors = []
     for suite in (ROLES[name],) if name in ROLES else (*ROLES.values(), *OTHER_SUITES):
@@ -97,9 +119,7 @@ def _fetched(name: str) -> str:
     if not offered:
         raise MirrorError("; ".join(errors) or f"the mirror has no linux-image of that {_kind(name)}")
     version = newest(offered)
-    if not _is_cached(version):
-        _fetch(offered[version], version)
-    return version
+    return version, offered[version]
 
 
 def _kind(name: str) -> str:

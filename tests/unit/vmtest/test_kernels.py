@@ -11,7 +11,7 @@ import pytest
 
 from vmtest import kernels
 from vmtest.debian import ASK_AGAIN_SECONDS, MirrorError, newest
-from vmtest.kernels import KernelMissing, find
+from vmtest.kernels import KernelMissing, find, version_of
 
 TODAY = {
     "bullseye": "5.10.223-1",
@@ -136,6 +136,18 @@ def test_a_cache_that_was_removed_is_fetched_again(mirror: Mirror) -> None:
     find("stable").vmlinuz.unlink()
     assert find("stable").vmlinuz.exists()
     assert mirror.fetched == ["6.12.117-1"] * 2
+
+
+def test_the_version_is_known_before_it_is_fetched(mirror: Mirror) -> None:
+    assert version_of("stable") == "6.12.117-1"
+    assert mirror.fetched == []
+    find("stable")
+    mirror.suites.clear()
+    assert version_of("stable") == "6.12.117-1"
+    a_day_later()
+    assert version_of("stable") == "6.12.117-1"
+    with pytest.raises(KernelMissing, match="no kernel oldest: suite bullseye"):
+        version_of("oldest")
 
 
 def test_a_role_without_a_kernel_and_a_name_that_is_none(mirror: Mirror) -> None:
