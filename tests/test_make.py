@@ -50,14 +50,20 @@ def test_what_set_up_runs_is_heard_only_if_it_fails(command: str, status: int, s
     assert (done.returncode, done.stdout, done.stderr) == (status, "", shown)
 
 
-def test_set_up_without_apt_names_all_that_tests_take(tmp_path: Path) -> None:
+GUEST = {"iproute2", "qemu", "busybox", "kmod", "ethtool", "apt", "dpkg"}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "wanted"),
+    [("guest", GUEST), ("test", {*GUEST, "bpftrace", "groff", "mandoc", "zsh", "fish"})],
+)
+def test_set_up_without_apt_names_all_that_it_takes(tmp_path: Path, purpose: str, wanted: set[str]) -> None:
     for program in ("bash", "dirname", "head"):
         (tmp_path / program).symlink_to(shutil.which(program) or "/")
-    setup = [TOP / "scripts/setup", "test"]
+    setup = [TOP / "scripts/setup", purpose]
     done = subprocess.run(setup, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Install these and try again: ")
-    wanted = {"iproute2", "qemu", "busybox", "kmod", "ethtool", "bpftrace", "groff", "mandoc", "zsh", "fish", "dpkg"}
     assert wanted <= set(done.stderr.split())
 
 
