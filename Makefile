@@ -25,8 +25,8 @@ ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env PYTHONDONTWRITEBYTECODE=1,e
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: setup ## start the daemon, send traffic through a page_pool, show both
-	scripts/demo
+demo: setup ## show it all on traffic, in a guest if need be (HERE=1: never)
+	@$(BIN)/python -m demo $(if $(HERE),--here)
 
 run: setup ## the daemon alone, for example ARGS="--listen :10817"
 	exec $(ROOT) $(BIN)/ppobserve serve $(ARGS)

@@ -103,7 +103,7 @@ def test_imports_point_down() -> None:
 
 
 def test_only_tests_import_tests() -> None:
-    packages = ("ppobserve", "vmtest", "bench")
+    packages = ("ppobserve", "vmtest", "bench", "demo")
     assert [
         f"{package}/{path} imports {name}"
         for package in packages

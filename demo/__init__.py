@@ -1,0 +1,1 @@
+"""``make demo``: what ppobserve shows here, and in a guest where this kernel cannot show the main job."""
