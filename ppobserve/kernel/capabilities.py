@@ -10,7 +10,7 @@ from pathlib import Path
 from ppobserve.errors import HostError
 
 USER_NAMESPACE = Path("/proc/self/ns/user")
-BITS = {"SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
+BITS = {"NET_ADMIN": 12, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
 """include/uapi/linux/capability.h; those that we ever want."""
 
 PROFILE = Path("/proc/self/attr/current")

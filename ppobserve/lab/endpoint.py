@@ -20,6 +20,7 @@ from ppobserve.kernel import programs
 from ppobserve.kernel.bpf import BpfError
 from ppobserve.kernel.ethtool import page_pool_statistics
 from ppobserve.lab import affinity, isolation, protocol
+from ppobserve.lab.remedy import XDP, refused
 
 XDP_PASS = 2
 
@@ -63,8 +64,8 @@ class Endpoint:
             program = programs.load(programs.TYPE_XDP, programs.returning(XDP_PASS), "ppobserve_lab")
             self._link = programs.attach_xdp(program, ifindex)
         except BpfError as error:
-            because = error.because or "native XDP on veth takes root and kernel 5.9 or later"
-            raise LabError(f"the kernel refuses native XDP on {device}: {error.what}", because=because) from error
+            old = "native XDP on veth takes kernel 5.9 or later"
+            raise refused(f"cannot attach native XDP to {device}", error, *XDP, otherwise=old) from error
         os.close(program)
         return ifindex
 

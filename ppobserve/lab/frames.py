@@ -18,6 +18,7 @@ from ppobserve.errors import LabError, UsageError
 from ppobserve.kernel.bpf import TEST_XDP_LIVE_FRAMES, BpfError, test_run
 from ppobserve.kernel.programs import TYPE_XDP, load, redirecting, returning
 from ppobserve.lab.affinity import pinned
+from ppobserve.lab.remedy import XDP, refused
 
 XDP_DROP = 1
 # The end of a pool costs about 20 ms (RCU). So many frames make that small, and Ctrl-C still takes less than a second.
@@ -92,10 +93,7 @@ def _loaded(code: bytes) -> Iterator[int]:
         with _signals_held():
             program = load(TYPE_XDP, code, "ppobserve_lab")
     except BpfError as error:
-        because = "loading an XDP program takes root (CAP_BPF and CAP_NET_ADMIN)"
-        raise LabError(
-            f"cannot make frames: {error.what}", because=error.because or because, fix="the same as root"
-        ) from error
+        raise refused("cannot make frames", error, *XDP) from error
     try:
         yield program
     finally:

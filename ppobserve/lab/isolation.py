@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ppobserve.errors import LabError
+from ppobserve.lab.remedy import remedy
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNET = 0x40000000
@@ -43,11 +44,10 @@ def own_network() -> Iterator[None]:
 def leave_network() -> int:
     """Move to a network namespace of our own, without a name; returns its inode number. LabError when refused."""
     if _libc.unshare(CLONE_NEWNET) < 0:
-        because = "this takes root (CAP_SYS_ADMIN), and a container may forbid it"
+        why = os.strerror(ctypes.get_errno())
+        because, fix = remedy("SYS_ADMIN")
         raise LabError(
-            f"cannot make a network namespace: {os.strerror(ctypes.get_errno())}",
-            because=because,
-            fix="the same as root",
+            f"cannot make a network namespace: {why}", because=because or "a container may forbid it", fix=fix
         )
     _without_ipv6()
     return os.stat("/proc/self/ns/net").st_ino

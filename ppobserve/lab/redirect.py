@@ -18,6 +18,7 @@ from ppobserve.kernel import programs
 from ppobserve.kernel.bpf import BpfError
 from ppobserve.lab.frames import XDP_DROP
 from ppobserve.lab.isolation import own_network
+from ppobserve.lab.remedy import XDP, refused
 from ppobserve.lab.veth import find_ip, load_veth
 
 NEAR, FAR = "ppr0", "ppr1"
@@ -55,4 +56,4 @@ def _dropping(device: str) -> int:
         finally:
             os.close(program)
     except BpfError as error:
-        raise LabError(f"cannot drop frames at {device}: {error.what}", because=error.because) from None
+        raise refused(f"cannot drop frames at {device}", error, *XDP) from None

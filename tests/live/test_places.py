@@ -110,6 +110,16 @@ def test_a_seccomp_filter_that_denies_bpf_is_named(command: tuple[str, ...]) -> 
     assert "seccomp=unconfined" in said
 
 
+@pytest.mark.parametrize("kind", ["veth", "frames"])
+def test_the_lab_names_what_it_lacks_too(kind: str) -> None:
+    inside = answer(("unshare", "--user", "--map-root-user"), "lab", kind)
+    less = answer(without("sys_admin", "bpf", "net_admin"), "lab", kind)
+    assert (inside.returncode, less.returncode) == (1, 1)
+    assert "BPF needs the initial one" in inside.stderr
+    assert "this process lacks CAP_" in less.stderr and "--cap-add" in less.stderr
+    assert "as root" not in less.stderr
+
+
 def test_facts_of_a_container_are_replayed_with_what_it_lacked(tmp_path: Path) -> None:
     saved = str(tmp_path / "facts.json")
     there = answer(without("bpf", "sys_admin"), "check", "--save-facts", saved)
