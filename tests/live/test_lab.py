@@ -62,13 +62,13 @@ def alive(pid: int) -> bool:
 def network_namespaces(like: Collection[Namespace]) -> set[Namespace]:
     """Those of all network namespaces that a process is in, or that have a name, whose inode number is one of these."""
     wanted = {inode for inode, _ in like}
-    paths = [path for path in netns.namespaces() if _inode(path) in wanted]
-    return set(netns.visit(paths, lambda inode: (inode, cookie())))
+    paths = tuple(path for path in netns.namespaces().paths if _inode(path) in wanted)
+    return set(netns.visit(netns.Namespaces(paths), lambda inode: (inode, cookie())).seen)
 
 
 def namespace_of(pid: int) -> Namespace:
     """The network namespace of a process."""
-    (found,) = netns.visit([Path(f"/proc/{pid}/ns/net")], lambda inode: (inode, cookie()))
+    (found,) = netns.visit(netns.Namespaces((Path(f"/proc/{pid}/ns/net"),)), lambda inode: (inode, cookie())).seen
     return found
 
 
