@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -167,7 +168,8 @@ def _link(source: str, target: str) -> None:
 def started(command: list[str], console: Path) -> Iterator[subprocess.Popen[bytes]]:
     """*command* in a session of its own, which is ended with it: vng starts a shell, and that starts qemu."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # vng looks for virtme-run there
-    with console.open("wb") as out:
+    # vng has a file in there, which stays if it is killed.
+    with tempfile.TemporaryDirectory(prefix="vmtest-") as own, console.open("wb") as out:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -175,14 +177,14 @@ def started(command: list[str], console: Path) -> Iterator[subprocess.Popen[byte
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=TOP,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, "TMPDIR": own},
         )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def follow(log: Path, guest: subprocess.Popen[bytes], end: float) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def test_a_guest_that_hangs_is_ended_with_its_children(boot, tmp_path):
         boot(f"echo Kernel panic; sleep 30 & echo $! > {tmp_path}/child; wait", limit=0.6)
     child = int((tmp_path / "child").read_text())
     assert gone(child)
+
+
+def test_a_guest_that_is_ended_leaves_no_file(boot, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    with pytest.raises(guest.GuestError, match=r"made one in .*/tmp/vmtest-"):
+        boot("mktemp > /dev/null; echo made one in $TMPDIR; sleep 30", limit=0.6)
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_guest_that_dies_says_so(boot):
