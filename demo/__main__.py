@@ -72,7 +72,7 @@ def _in_a_guest(recording: Path, lacks: Sequence[str]) -> int | None:
         print(words.goes_on(lacks, guest.series()))
         return guest.show(RESULTS, recording)
     except NoGuest as error:
-        print(words.no_guest(lacks, str(error)))
+        print(f"\n{words.no_guest(lacks, str(error))}")
         return None
 
 

@@ -37,7 +37,7 @@ def stays(lacks: Sequence[str]) -> str:
 def no_guest(lacks: Sequence[str], why: str) -> str:
     """*why* there is none, a sentence and what a failed program printed; what that leaves out."""
     first, *rest = why.splitlines()
-    missing = filled(f"Without a guest, this was all: this kernel {_joined(lacks)}.")
+    missing = filled(f"This kernel {_joined(lacks)}, so not everything was shown.")
     return "\n".join([filled(f"No guest on this host: {first}"), *rest, missing])
 
 

@@ -61,7 +61,7 @@ def test_what_a_failed_program_said_is_kept_as_it_is() -> None:
     assert words.no_guest(["is old"], "no kernel:\nE: " + "x" * 100).splitlines() == [
         "No guest on this host: no kernel:",
         "E: " + "x" * 100,
-        "Without a guest, this was all: this kernel is old.",
+        "This kernel is old, so not everything was shown.",
     ]
 
 
