@@ -19,11 +19,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from bench.hosts import FAULTS, Host
-from ppobserve.export.collector import PoolCollector, Watched
+from ppobserve.export.collector import PoolCollector, Readable
 from ppobserve.model.config import Config
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.series import add
-from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.model.snapshot import HookState, PoolSample, Snapshot, State
 from ppobserve.source.base import Playable
 
 
@@ -34,7 +34,11 @@ class Fleet(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def __init__(
-        self, hosts: Mapping[str, Watched], cardinality: Cardinality, port: int = 0, max_series: int = Config.max_series
+        self,
+        hosts: Mapping[str, Readable],
+        cardinality: Cardinality,
+        port: int = 0,
+        max_series: int = Config.max_series,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.registries = {name: registry(host, cardinality, max_series) for name, host in hosts.items()}
@@ -84,7 +88,8 @@ class Replay:
     def read(self) -> Snapshot:
         """What the recording shows at the position reached by now; each pool as often as there are queues."""
         snapshot = self._recording.read()
-        return replace(snapshot, pools=tuple(copy for each in snapshot.pools for copy in self._copies(each)))
+        pools = tuple(copy for each in snapshot.pools for copy in self._copies(each))
+        return replace(snapshot, pools=pools, hooks={hook.name: HookState(True) for hook in snapshot.plan.hooks})
 
     def _copies(self, sample: PoolSample) -> Iterator[PoolSample]:
         if sample.pool.state is State.ENDED:  # the sum of all that ended
@@ -93,16 +98,8 @@ class Replay:
         for queue in range(self._queues):
             yield replace(sample, pool=replace(sample.pool, id=f"{sample.pool.id}-{queue}", queue=queue))
 
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """Those of the recorded host, all of them."""
-        return {hook.name: True for hook in self._recording.read().plan.hooks}
 
-    def hooks_missed(self) -> Mapping[str, int]:
-        """A recording does not tell."""
-        return {}
-
-
-def registry(host: Watched, cardinality: Cardinality, max_series: int = Config.max_series) -> CollectorRegistry:
+def registry(host: Readable, cardinality: Cardinality, max_series: int = Config.max_series) -> CollectorRegistry:
     """What a host exports."""
     made = CollectorRegistry()
     made.register(PoolCollector(host, cardinality, max_series))
@@ -131,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A scrape is no news."""
 
 
-def demo_hosts() -> dict[str, Watched]:
+def demo_hosts() -> dict[str, Readable]:
     """Two healthy hosts, and one with each fault."""
     hosts = [
         Host("well-1"),

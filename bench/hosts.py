@@ -16,7 +16,7 @@ from ppobserve.model.cost import Cost
 from ppobserve.model.metrics import counters
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.series import Counters, Histogram
-from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, Snapshot, State, Tables
+from ppobserve.model.snapshot import ENDED_ID, HookState, Pool, PoolSample, Snapshot, State, Tables
 
 FACTS = Path(__file__).parent.parent / "tests" / "data" / "facts" / "7.3.json"
 NETNS = 4026531840
@@ -67,17 +67,15 @@ class Host:
             audit,
             costs={"refill_entry": Cost(runs := self.refills * (now - self._began), runs * 90e-9)},
             levels_below=int(self.fault == "stepped_down"),
+            hooks=self._hooks(),
         )
 
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """Every hook; the fault ``hook`` has lost the first."""
+    def _hooks(self) -> dict[str, HookState]:
+        """Every hook. The fault ``hook`` has lost the first, the fault ``missed`` misses events of all."""
         lost = self.fault == "hook"
-        return {hook.name: not (lost and place == 0) for place, hook in enumerate(plan(self.level, self.rung).hooks)}
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        """Every hook, and what it was not shown."""
         missed = int(20 * (self.clock() - self.since)) if self.fault == "missed" else 0
-        return {hook.name: missed for hook in plan(self.level, self.rung).hooks}
+        hooks = plan(self.level, self.rung).hooks
+        return {hook.name: HookState(not (lost and place == 0), missed) for place, hook in enumerate(hooks)}
 
     def _pools(self, now: float) -> Iterator[PoolSample]:
         for device in range(self.devices):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +51,6 @@ class Tables:
         """As ``source.live`` does, without asking the kernel for its own list of pools."""
         samples, tables, audit = self._reader.read()
         return Snapshot(time.time(), self._plan, samples, tables, audit=audit)
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """No hooks here."""
-        return {}
-
-    hooks_missed: Callable[[], Mapping[str, int]] = lambda self: {}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import shutil
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,14 +30,6 @@ class Still:
     def read(self) -> Snapshot:
         """That second."""
         return hosts.moment(SECOND, POOLS)
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """All is well."""
-        return {}
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        """Nothing."""
-        return {}
 
 
 def shots(browser: Any, url: str) -> str:

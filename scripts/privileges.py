@@ -36,7 +36,7 @@ def once(rung: str, attaching: str, reading: str) -> str:
         live.read()
     except HostError as error:
         return f"fails: {error}".replace("\n", " ")
-    lost = [name for name, attached in live.hooks_attached().items() if not attached]
+    lost = live.read().lost_hooks()
     spaces = netns.visit(netns.namespaces(), lambda inode: inode).seen
     return f"lost hooks {lost}" if lost else f"works: by {live.plan.rung.value}, {len(set(spaces))} network namespaces"
 

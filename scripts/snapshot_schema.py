@@ -16,10 +16,10 @@ from ppobserve.model.document import REMOTE, SCHEMA
 from ppobserve.model.metrics import INFO_METRICS, POOL_METRICS, TABLE, Metric
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import BOUNDS
-from ppobserve.model.snapshot import Pool, Tables
+from ppobserve.model.snapshot import HookState, Pool, Tables
 
 PAGE = Path(__file__).parent.parent / "docs" / "schema" / "snapshot.json"
-LATER = frozenset({"costs", "levels_below", "netns_unreadable", "uptime"})
+LATER = frozenset({"costs", "hooks", "levels_below", "netns_unreadable", "uptime"})
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
 TYPES = {
@@ -50,6 +50,7 @@ def schema() -> dict[str, Any]:
                 "pools": {"type": "array", "items": pool()},
                 "costs": {**mapping(record(dataclass(Cost))), "description": TABLE["bpf_seconds"].help},
                 "levels_below": COUNT,
+                "hooks": mapping(record({**dataclass(HookState), "missed": COUNT})),
                 "netns_unreadable": {**COUNT, "description": TABLE["netns_unreadable"].help},
             },
             later=LATER,

@@ -17,22 +17,15 @@ from ppobserve.model.cap import Cap
 from ppobserve.model.config import Config
 from ppobserve.model.fold import Cardinality, Group, fold, label_names, label_values
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
-from ppobserve.model.plan import Plan
 from ppobserve.model.series import BOUNDS, Counter, Histogram, total
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, ended_gains, gather_ended
 
 
-class Watched(Protocol):
-    """A source that also knows about its hooks."""
+class Readable(Protocol):
+    """Anything that can be asked for all pools."""
 
     def read(self) -> Snapshot:
         """All pools, now."""
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """Every hook of the plan, and whether it is attached."""
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        """Every hook of the plan, and the events that the kernel did not show to it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class PoolCollector(Collector):
     """Everything that ppobserve exports. A failed read fails the scrape: an old number is worse than none."""
 
     def __init__(
-        self, source: Watched, cardinality: Cardinality = Cardinality.POOL, max_series: int = Config.max_series
+        self, source: Readable, cardinality: Cardinality = Cardinality.POOL, max_series: int = Config.max_series
     ) -> None:
         self._source, self._cardinality = source, cardinality
         self._cap = Cap(max_series, cardinality)
@@ -81,7 +74,7 @@ class PoolCollector(Collector):
     def about(self, seen: Seen) -> Iterator[Family]:
         """The families about ppobserve itself."""
         yield from self_families(seen)
-        yield from hook_families(seen.snapshot.plan, self._source)
+        yield from hook_families(seen.snapshot)
 
     def _seen(self, snapshot: Snapshot) -> Snapshot:
         """With a series a pool, ended pools show only what no series of their own has shown before they ended.
@@ -208,14 +201,12 @@ def self_families(seen: Seen) -> Iterator[Family]:
     yield _self("scrape_seconds", [((), seen.seconds)])
 
 
-def hook_families(plan: Plan, source: Watched) -> Iterator[Family]:
-    """The families about the hooks of the plan. One that the source no longer has is not lost: a level was stepped down
-    since the read, and an alert would see that 0 for a quarter of an hour."""
-    attached = source.hooks_attached()
-    hooks = [hook for hook in plan.hooks if hook.name in attached]
-    values = [((hook.name, hook.rung.value, hook.symbol), int(attached[hook.name])) for hook in hooks]
+def hook_families(snapshot: Snapshot) -> Iterator[Family]:
+    """The families about the hooks of the plan, and of those that a lower level gave up."""
+    hooks = [hook for hook in snapshot.plan.hooks if hook.name in snapshot.hooks]
+    values = [((hook.name, hook.rung.value, hook.symbol), int(snapshot.hooks[hook.name].attached)) for hook in hooks]
     yield _self("hook_attached", values)
-    yield _self("hook_missed", [((name,), missed) for name, missed in source.hooks_missed().items()])
+    yield _self("hook_missed", [((name,), hook.missed) for name, hook in snapshot.hooks.items()])
 
 
 def _self(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:

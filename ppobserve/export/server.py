@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 
 from ppobserve import __version__
 from ppobserve.errors import HostError, ListenError
-from ppobserve.export.collector import PoolCollector, Watched
+from ppobserve.export.collector import PoolCollector, Readable
 from ppobserve.export.exposition import Exposition
 from ppobserve.export.page import HEADERS, View, page
 from ppobserve.model.address import joined
@@ -25,7 +25,7 @@ from ppobserve.model.fold import Cardinality
 from ppobserve.model.history import History
 from ppobserve.model.snapshot import Snapshot
 
-MAX_AGE = 10.0
+MAX_AGE = 1.0
 """Seconds after which /healthz does not believe the last read, and reads itself."""
 
 
@@ -36,9 +36,10 @@ NO_HEADERS: Mapping[str, str] = {}
 class Health:
     """A source that remembers how its last read went, and what it showed within the last hour."""
 
-    def __init__(self, source: Watched) -> None:
+    def __init__(self, source: Readable) -> None:
         self._source, self._read_at, self._failure = source, float("-inf"), ""
         self._lock = threading.Lock()
+        self._lost: list[str] = []
         self.history = History()
 
     def read(self) -> Snapshot:
@@ -50,23 +51,16 @@ class Health:
             except HostError as error:
                 self._failure = error.what
                 raise
+            self._lost = snapshot.lost_hooks()
             self.history.add(snapshot)
             return snapshot
-
-    def hooks_attached(self) -> dict[str, bool]:
-        """Every hook, and whether it is attached."""
-        return dict(self._source.hooks_attached())
-
-    def hooks_missed(self) -> dict[str, int]:
-        """Every hook, and the events that it was not shown."""
-        return dict(self._source.hooks_missed())
 
     def problems(self) -> list[str]:
         """What is wrong, as sentences; empty while every hook is attached and the last read worked."""
         if time.monotonic() - self._read_at > MAX_AGE:
             with suppress(HostError):  # remembered as the failure
                 self.read()
-        lost = [f"hook {name} is not attached" for name, attached in self.hooks_attached().items() if not attached]
+        lost = [f"hook {name} is not attached" for name in self._lost]
         return [*lost, *([f"the last read failed: {self._failure}"] if self._failure else [])]
 
     def view(self) -> View:
@@ -84,7 +78,7 @@ class Server(ThreadingHTTPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        source: Watched,
+        source: Readable,
         cardinality: Cardinality,
         max_series: int = Config.max_series,
     ) -> None:

@@ -11,7 +11,7 @@ from ppobserve.model.cost import Cost
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Level, Plan, PlannedHook, Rung
 from ppobserve.model.series import BOUNDS, Counter, Histogram
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
+from ppobserve.model.snapshot import HookState, Pool, PoolSample, Snapshot, State, Tables
 
 REMOTE = "remote_pages"
 
@@ -32,6 +32,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "audit": dict(snapshot.audit),
         "costs": {program: asdict(cost) for program, cost in snapshot.costs.items()},
         "levels_below": snapshot.levels_below,
+        "hooks": {name: asdict(hook) for name, hook in snapshot.hooks.items()},
         "netns_unreadable": snapshot.netns_unreadable,
         "pools": [_pool_document(sample) for sample in snapshot.pools],
     }
@@ -97,6 +98,7 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             audit=document["audit"],
             costs={program: Cost(**cost) for program, cost in document.get("costs", {}).items()},
             levels_below=document.get("levels_below", 0),
+            hooks={name: HookState(**hook) for name, hook in document.get("hooks", {}).items()},
             netns_unreadable=document.get("netns_unreadable", 0),
             uptime=float(document["uptime"]) if "uptime" in document else None,
             pools=tuple(map(_sample, document["pools"])),

@@ -85,6 +85,18 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class HookState:
+    """How one hook is doing."""
+
+    attached: bool
+    """True if each of its programs is attached."""
+    missed: int = 0
+    """Events since the first programs were attached that the kernel did not show to the hook's program."""
+    wanted: bool = True
+    """True if the hook is part of the plan; False for one that a lower level gave up."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Every pool at ``time`` (seconds since the epoch)."""
 
@@ -102,8 +114,14 @@ class Snapshot:
     """How many levels below the one that was asked for the plan is, to keep a budget."""
     netns_unreadable: int = 0
     """Network namespaces that could not be entered: their idle pools are not among ``pools``."""
+    hooks: Mapping[str, HookState] = field(default_factory=dict)
+    """Hooks by name; empty if the source does not know them, as a recording of an earlier version."""
     uptime: float | None = None
     """Seconds since the host was started, those that it slept included: a clock that nobody sets. None: not known."""
+
+    def lost_hooks(self) -> list[str]:
+        """Return the hooks that the plan wants and that are not attached."""
+        return [name for name, hook in self.hooks.items() if hook.wanted and not hook.attached]
 
     def counters(self) -> Counters:
         """The sum over all pools, ended ones too: it never goes down."""

@@ -13,6 +13,7 @@ from ppobserve.kernel import bpf, speed
 from ppobserve.model.audit import Audited, audited
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
+from ppobserve.model.snapshot import HookState
 from ppobserve.probe import abi, child, source
 from ppobserve.probe.hook_code import STAND_INS, Item, Purpose, in_order, items, on_demand, stand_ins
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
@@ -61,6 +62,11 @@ class Attached:
     def hooks_missed(self) -> dict[str, int]:
         """Every hook of the plan: how often the kernel skipped one of its programs, or the probe that runs it."""
         return {hook.name: self._missed(items(hook, self.purpose)) for hook in self.plan.hooks}
+
+    def hooks(self) -> dict[str, HookState]:
+        """Return the state of every hook of the plan."""
+        missed = self.hooks_missed()
+        return {name: HookState(attached, missed[name]) for name, attached in self.hooks_attached().items()}
 
     def _missed(self, attached: list[Item]) -> int:
         programs = {self._programs(item) for item in attached}

@@ -17,7 +17,7 @@ from ppobserve.errors import HostError
 from ppobserve.model.carry import Carry, carried, take_over
 from ppobserve.model.cost import Governor
 from ppobserve.model.plan import Level, Plan
-from ppobserve.model.snapshot import Snapshot
+from ppobserve.model.snapshot import HookState, Snapshot
 from ppobserve.source.live import Live
 from ppobserve.source.meter import Meter
 
@@ -37,7 +37,7 @@ class Governed:
         self._live, self._start, self._say = live, start, say
         self._meter, self._carry = Meter(), Carry()
         self._governor = Governor(live.plan.level, budget, time.monotonic()) if budget else None
-        self._missed: dict[str, int] = {}
+        self._former: Mapping[str, HookState] = {}
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._troubled = ""
@@ -51,18 +51,9 @@ class Governed:
         """All pools now, with what former programs had counted."""
         with self._lock:
             snapshot, self._carry = carried(self._live.read(), self._carry)
+            hooks = after(self._former, snapshot.hooks)
         below = self._governor.below if self._governor else 0
-        return replace(snapshot, costs=self._meter.totals(), levels_below=below)
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """Every hook of the plan: is each of its programs still attached?"""
-        with self._lock:
-            return self._live.hooks_attached()
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        """Every hook that there was: how often the kernel skipped one of its programs."""
-        with self._lock:
-            return _sum(self._missed, self._live.hooks_missed())
+        return replace(snapshot, costs=self._meter.totals(), levels_below=below, hooks=hooks)
 
     def watch(self) -> None:
         """Measure, and keep the budget, from a thread of its own until ``close``."""
@@ -119,8 +110,8 @@ class Governed:
                 return new
             old, names = self._live, new.adopt(self._live)
             names = {ours: self._carry.names.get(name, name) for ours, name in names.items()}
-            self._carry = take_over(self.read(), new.read(), names)
-            self._missed = _sum(self._missed, old.hooks_missed())
+            last = self.read()
+            self._carry, self._former = take_over(last, new.read(), names), last.hooks
             self._live = new
             return old
 
@@ -135,5 +126,10 @@ def _over(governor: Governor, cost: float) -> str:
     return f"level {governor.level.value} takes {cost:.2%} of a CPU, the budget is {governor.budget:.2%}"
 
 
-def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
-    return {name: left.get(name, 0) + right.get(name, 0) for name in {**left, **right}}
+def after(former: Mapping[str, HookState], hooks: Mapping[str, HookState]) -> dict[str, HookState]:
+    """*hooks*, with what those of *former* programs missed; a hook that is gone is no longer wanted."""
+    gone = {name: HookState(False, hook.missed, wanted=False) for name, hook in former.items()}
+    return gone | {
+        name: replace(hook, missed=hook.missed + former[name].missed) if name in former else hook
+        for name, hook in hooks.items()
+    }

@@ -60,17 +60,10 @@ class Live:
                 self._kernel,
                 audit,
                 netns_unreadable=self._lister.netns_unreadable,
+                hooks=self._attached.hooks(),
                 uptime=up,
             )
             return self._ungrouped.apply(snapshot)
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        """Every hook of the plan: is each of its programs still attached?"""
-        return self._attached.hooks_attached()
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        """Every hook of the plan: how often the kernel skipped one of its programs."""
-        return self._attached.hooks_missed()
 
     def programs(self) -> Mapping[str, frozenset[int]]:
         """Descriptors of the attached programs by name, for their statistics."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,6 @@ class Host:
         if self.failure:
             raise self.failure
         return hosts.moment(self.second, hosts.pools())
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        return {"refill": True}
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        return {}
 
 
 @dataclass

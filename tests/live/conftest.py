@@ -14,7 +14,7 @@ from ppobserve.lab.veth import End
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.series import total
-from ppobserve.model.snapshot import PoolSample, Snapshot, State
+from ppobserve.model.snapshot import HookState, PoolSample, Snapshot, State
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.tables import MappedTables
@@ -96,7 +96,11 @@ def veth(start: Start, require: Callable[..., None]) -> None:
 
 def missed(source: Live | Governed | Attached) -> int:
     """How many events the kernel did not show to these programs, as it says itself (docs/how-it-counts.md)."""
-    return sum(source.hooks_missed().values())
+    return sum(hook.missed for hook in hooks_of(source).values())
+
+
+def hooks_of(source: Live | Governed | Attached) -> Mapping[str, HookState]:
+    return source.hooks() if isinstance(source, Attached) else source.read().hooks
 
 
 def unmissed(sources: Iterable[Live | Attached], happen: Callable[[], Seen]) -> Seen:
@@ -110,7 +114,7 @@ def unmissed(sources: Iterable[Live | Attached], happen: Callable[[], Seen]) -> 
         before, seen = [missed(source) for source in watching], happen()
         if [missed(source) for source in watching] == before:
             return seen
-    pytest.fail(f"programs were skipped in each of {TURNS} turns: {[source.hooks_missed() for source in watching]}")
+    pytest.fail(f"programs were skipped in each of {TURNS} turns: {[hooks_of(source) for source in watching]}")
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:

@@ -18,7 +18,7 @@ from ppobserve.probe.attach import attach
 from ppobserve.probe.audit import IN_A_ROW as BEFORE_IT_IS_SURE
 from ppobserve.source.governed import Governed
 from ppobserve.source.live import Live
-from tests.live.conftest import SECONDS, eventually, missed, pool_of, settled
+from tests.live.conftest import SECONDS, eventually, hooks_of, missed, pool_of, settled
 from tests.live.owned import gone, programs_of
 
 TINY, HUGE = 1e-9, 1e9
@@ -91,7 +91,7 @@ def test_over_its_budget_it_steps_down_under_traffic_and_up_again_after_it(
         ours |= programs_of() - programs
         assert (source.plan.level, source.read().levels_below) == (Level.LEAN, 1)
         assert "going to level lean" in said[0] and len(said) <= 2
-        assert all(source.hooks_attached().values())
+        assert source.read().lost_hooks() == []
         release = source.read().costs["release"]
         assert 0 < release.seconds < release.runs
         lab.send(1_000_003, cpu=0, splice=True)
@@ -115,7 +115,7 @@ def test_over_its_budget_it_steps_down_under_traffic_and_up_again_after_it(
         lab.destroy_pools()
         assert eventually(lambda: ended(source.read(), lab) == pages[2], SECONDS)
         apart = [*audit.values(), *source.read().audit.values()]
-        assert all(0 <= count <= missed(source) for count in apart), (apart, source.hooks_missed())
+        assert all(0 <= count <= missed(source) for count in apart), (apart, hooks_of(source))
     assert len(ours) > 10 and gone(ours)
 
 

@@ -19,7 +19,7 @@ from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.attach import attach
 from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
-from tests.live.conftest import Start, missed, pool_of, settled, unmissed
+from tests.live.conftest import Start, hooks_of, missed, pool_of, settled, unmissed
 from tests.live.traffic import TRIES
 
 pytestmark = pytest.mark.usefixtures("veth")
@@ -112,7 +112,7 @@ def test_the_audit_finds_nothing(
     for _ in range(IN_A_ROW):
         audit = source.read().audit
     require(audit, "the kernel keeps no page_pool statistics", capability="stats")
-    assert all(0 <= apart <= missed(source) for apart in audit.values()), (audit, source.hooks_missed())
+    assert all(0 <= apart <= missed(source) for apart in audit.values()), (audit, hooks_of(source))
     assert len(audit) == AUDITED_AT[level, rung is Rung.TRACEPOINT]
 
 

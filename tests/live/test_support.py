@@ -25,7 +25,7 @@ from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.audit import IN_A_ROW
 from ppobserve.source.live import Live
 from tests import support
-from tests.live.conftest import SECONDS, Start, eventually, missed, of_device, unmissed
+from tests.live.conftest import SECONDS, Start, eventually, hooks_of, missed, of_device, unmissed
 from tests.live.traffic import has_frames, moving_frames
 from vmtest.nic import echo, set_up
 
@@ -169,5 +169,5 @@ def judged(source: Live) -> Snapshot:
     """Read often enough for the audit to be sure, which finds no more than the kernel skipped."""
     snapshot = [source.read() for _ in range(IN_A_ROW)][-1]
     apart = snapshot.audit
-    assert all(count <= missed(source) for count in apart.values()), (apart, source.hooks_missed())
+    assert all(count <= missed(source) for count in apart.values()), (apart, hooks_of(source))
     return snapshot

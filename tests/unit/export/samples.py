@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ppobserve.errors import HostError
 from ppobserve.model.cost import Cost
 from ppobserve.model.series import Histogram
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
-from tests.unit.make import counted, snapshot
+from ppobserve.model.snapshot import HookState, Pool, PoolSample, Snapshot, State, Tables
+from tests.unit.make import counted, plan, snapshot
 
 NETNS = 4026531840
 MISMATCHED = {("0", "1"): 101, ("1", "0"): 0, ("unknown", "1"): 3}
@@ -36,6 +35,7 @@ def moment() -> Snapshot:
         costs={"refill_entry": Cost(1013.5, 0.25), "return": Cost(1009, 0.125)},
         levels_below=1,
         netns_unreadable=3,
+        hooks={hook.name: HookState(True, place) for place, hook in enumerate(plan().hooks)},
     )
 
 
@@ -52,10 +52,7 @@ class Source:
         self.reads += 1
         if self.failure:
             raise self.failure
-        return self.shown.pop(0) if len(self.shown) > 1 else replace(self.shown[0])
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        return {hook.name: hook.name not in self.lost for hook in self.shown[0].plan.hooks}
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        return {hook.name: place for place, hook in enumerate(self.shown[0].plan.hooks)}
+        shown = self.shown.pop(0) if len(self.shown) > 1 else self.shown[0]
+        return replace(
+            shown, hooks={**shown.hooks, **{name: replace(shown.hooks[name], attached=False) for name in self.lost}}
+        )

@@ -20,7 +20,7 @@ from ppobserve.export.collector import PoolCollector
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.metrics import POOL_LABELS, PREFIX, TABLE
 from ppobserve.model.plan import Level, Rung
-from ppobserve.model.snapshot import Pool, PoolSample, State
+from ppobserve.model.snapshot import HookState, Pool, PoolSample, State
 from ppobserve.model.ungrouped import Ungrouped
 from tests.unit.export.samples import NETNS, Source, moment
 from tests.unit.make import Host, counted, flat, histories, plan, snapshot, snapshots
@@ -114,12 +114,22 @@ THROUGH_LIFE = [("begin", 0), ("begin", 2), ("count", 0, counted(7)), ("count", 
                 ("count", 0, counted(13)), ("count", 1, counted(17)), ("end", 0), ("end", 0)]  # fmt: skip
 
 
-def test_a_hook_that_a_step_down_gave_up_between_read_and_look_is_not_lost() -> None:
-    higher, lower = (replace(moment(), plan=plan(level)) for level in (Level.STANDARD, Level.LEAN))
-    left = {hook.name for hook in lower.plan.hooks}
-    assert left < {hook.name for hook in higher.plan.hooks}
-    shown = [each for each in collected(PoolCollector(Source(higher, lower))) if "hook_attached" in each.name]
-    assert {each.labels["hook"]: each.value for each in shown} == dict.fromkeys(left, 1.0)
+def test_a_hook_that_a_step_down_gave_up_is_not_lost_and_what_it_missed_stays() -> None:
+    higher, lower = (plan(level) for level in (Level.STANDARD, Level.LEAN))
+    left = {hook.name for hook in lower.hooks}
+    given_up = {hook.name for hook in higher.hooks} - left
+    assert given_up and left < {hook.name for hook in higher.hooks}
+    hooks = {
+        **dict.fromkeys(given_up, HookState(False, 7, wanted=False)),
+        **dict.fromkeys(left, HookState(True, 13)),
+    }
+    seen = replace(moment(), plan=lower, hooks=hooks)
+    assert seen.lost_hooks() == []
+    shown = collected(PoolCollector(Source(seen)))
+    attached = {each.labels["hook"]: each.value for each in shown if each.name == "ppobserve_hook_attached"}
+    assert attached == dict.fromkeys(left, 1.0)
+    missed = {each.labels["hook"]: each.value for each in shown if each.name == "ppobserve_hook_missed_total"}
+    assert missed == {**dict.fromkeys(given_up, 7), **dict.fromkeys(left, 13)}
 
 
 @given(histories)

@@ -65,6 +65,7 @@ def test_the_document_has_the_promised_shape() -> None:
         "audit",
         "costs",
         "levels_below",
+        "hooks",
         "netns_unreadable",
         "pools",
     ]

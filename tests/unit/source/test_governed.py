@@ -12,7 +12,7 @@ from ppobserve.errors import HostError, LoaderError
 from ppobserve.kernel import bpf
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.model.series import total
-from ppobserve.model.snapshot import Pool, PoolSample, Snapshot
+from ppobserve.model.snapshot import HookState, Pool, PoolSample, Snapshot
 from ppobserve.source import governed, meter
 from ppobserve.source.governed import Governed
 from tests.unit.make import plan, snapshot
@@ -74,7 +74,8 @@ class Attached:
         if self.failure:
             raise self.failure
         held = {"pages_held": {(): self.held() - self.begun}}
-        return snapshot(PoolSample(Pool("23", "eth0", 4026531840, 7), held, {}), plan=self.plan)
+        hooks = {"refill": HookState(not self.closed, 3)}
+        return snapshot(PoolSample(Pool("23", "eth0", 4026531840, 7), held, {}), plan=self.plan, hooks=hooks)
 
     def programs(self) -> Mapping[str, frozenset[int]]:
         return {"refill_entry": frozenset({PROGRAM})}
@@ -83,12 +84,6 @@ class Attached:
         assert not former.closed
         self.adopted.append(former)
         return {}
-
-    def hooks_attached(self) -> Mapping[str, bool]:
-        return {"refill": not self.closed}
-
-    def hooks_missed(self) -> Mapping[str, int]:
-        return {"refill": 3}
 
     def close(self) -> None:
         self.closed += 1
@@ -176,8 +171,7 @@ def test_it_steps_up_again(kernel: Kernel) -> None:
     assert daemon.look(0.001, times=31) is Level.FULL
     assert daemon.source.read().levels_below == 0
     assert "going to level full" in daemon.said[-1]
-    assert daemon.source.hooks_missed() == {"refill": 9}
-    assert daemon.source.hooks_attached() == {"refill": True}
+    assert daemon.source.read().hooks == {"refill": HookState(True, 9)}
 
 
 def test_a_level_that_does_not_attach_leaves_the_present_one_at_work(kernel: Kernel) -> None:
