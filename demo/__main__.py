@@ -69,7 +69,7 @@ def _span(recording: Path) -> Span | None:
 def _in_a_guest(recording: Path, lacks: Sequence[str]) -> int | None:
     """The exit status of the tour there; None if there is no guest, which is said."""
     try:
-        print(words.goes_on(lacks, guest.series()))
+        print(words.goes_on(lacks, guest.series()), flush=True)
         return guest.show(RESULTS, recording)
     except NoGuest as error:
         print(f"\n{words.no_guest(lacks, str(error))}")

@@ -26,7 +26,7 @@ BOOTED, ATTACHED = "@booted", "@attached"
 SECONDS, GUEST_SECONDS, MOST_SECONDS = 6.0, 12.0, 90.0
 """Of traffic: at least, in a guest, and until a mismatch comes."""
 FRAMES = 20_000_003
-TOP = "top --once --limit 6"
+SHOW = "top --once --limit 6"
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -100,8 +100,8 @@ class _Veth:
     def _top(self, cpus: list[int]) -> None:
         """The table, taken while traffic goes on."""
         title = f"Pools, busiest first, per second; {self.lab.receiver.device} is the end that receives"
-        _say(words.heading(title, f"ppobserve {TOP}"))
-        command = [*PPOBSERVE, *TOP.split(), "--from", self.daemon.url]
+        _say(words.heading(title, f"ppobserve {SHOW}"))
+        command = [*PPOBSERVE, *SHOW.split(), "--from", self.daemon.url]
         with started(command, stdout=subprocess.PIPE) as top:
             send(self.lab, cpus, lambda _: top.poll() is not None)
             _say(top.communicate()[0].strip())
@@ -115,17 +115,20 @@ class _Veth:
         beside = ", beside the kernel's own counters" if kernel else ""
         _say(words.heading(f"What Prometheus gets{beside}"))
         _say(words.comparison(compared, self.lab.receiver.device))
-        return int(any(pair.differs for pair in compared))
+        wrong = any(pair.is_wrong for pair in compared)
+        if wrong:
+            _say("ppobserve and the kernel count differently. Report it, with this output.")
+        return int(wrong)
 
 
 def _frames(daemon: Daemon) -> int:
     command = f"ppobserve lab frames --count {FRAMES}"
     _say(words.heading("Traffic: frames through the page_pool of a test run", command))
     with started([*PPOBSERVE, *command.split()[1:]]) as lab:
-        with started([*PPOBSERVE, *TOP.split(), "--from", daemon.url], stdout=subprocess.PIPE) as top:
+        with started([*PPOBSERVE, *SHOW.split(), "--from", daemon.url], stdout=subprocess.PIPE) as top:
             shown = top.communicate()[0].strip()
         status = lab.wait()
-    _say(words.heading("Pools, busiest first, per second", f"ppobserve {TOP}"))
+    _say(words.heading("Pools, busiest first, per second", f"ppobserve {SHOW}"))
     _say(shown)
     return status
 

@@ -12,6 +12,11 @@ from ppobserve.model.metrics import PREFIX
 WIDTH = 79
 STATS_OFF = "This kernel keeps no page_pool counters of its own (CONFIG_PAGE_POOL_STATS is off)."
 
+CHANGED_SIDES = (
+    "A page or two may differ in ring_full: the kernel decides when the page comes back, ppobserve counts it when it "
+    "leaves."
+)
+
 
 def filled(text: str) -> str:
     """*text* broken into lines."""
@@ -85,7 +90,8 @@ def comparison(pairs: Sequence[Pair], device: str) -> str:
     head = f"{f'of {device}':<40}{'/metrics':>9}"
     if all(pair.kernel is None for pair in pairs):
         return "\n".join([head, *(_ours(pair) for pair in pairs), filled(STATS_OFF)])
-    return "\n".join([f"{head} {'':6} {'kernel':>9} ethtool -S", *map(_compared, pairs)])
+    notes = [filled(CHANGED_SIDES)] * any(pair.apart and not pair.is_wrong for pair in pairs)
+    return "\n".join([f"{head} {'':6} {'kernel':>9} ethtool -S", *map(_compared, pairs), *notes])
 
 
 def _ours(pair: Pair) -> str:
@@ -94,6 +100,6 @@ def _ours(pair: Pair) -> str:
 
 def _compared(pair: Pair) -> str:
     """A pair in one line, whether both sides agree, and the kernel's word without what all of them begin with."""
-    verdict = "" if None in (pair.ours, pair.kernel) else "differ" if pair.differs else "equal"
+    verdict = "" if None in (pair.ours, pair.kernel) else "differ" if pair.apart else "equal"
     word = pair.kernel_name.partition("_")[2]
     return f"{_ours(pair)} {verdict:^6} {_number(pair.kernel):>9} {word}"

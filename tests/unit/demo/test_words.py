@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from demo import words
@@ -28,6 +30,13 @@ def test_a_line_says_whether_both_sides_agree(pair: Pair, verdict: str) -> None:
     line = words.comparison([pair], "ppv1").splitlines()[-1]
     assert [word for word in ("equal", "differ") if word in line] == ([verdict] if verdict else [])
     assert len(line) < 80
+
+
+def test_a_page_that_changed_sides_is_explained() -> None:
+    pair = replace(agreeing(640, 641), slack=2)
+    text = words.comparison([pair], "ppv1")
+    assert "differ" in text.splitlines()[1] and "A page or two" in text
+    assert "A page or two" not in words.comparison([agreeing(640, 641)], "ppv1")
 
 
 def test_a_kernel_without_counters_is_said() -> None:
