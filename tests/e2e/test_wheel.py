@@ -31,8 +31,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_wheel_carries_every_bpf_source_and_the_page(wheel: Path) -> None:
-    page = {"ppobserve/export/page.css", "ppobserve/export/page.js"}
+def test_wheel_carries_every_bpf_source_the_page_and_its_types(wheel: Path) -> None:
+    page = {"ppobserve/export/page.css", "ppobserve/export/page.js", "ppobserve/py.typed"}
     sources = page | {f"ppobserve/_bpf/{path.relative_to(ROOT / 'bpf')}" for path in (ROOT / "bpf").rglob("*.*")}
     assert len(sources) > 15
     assert sources <= set(zipfile.ZipFile(wheel).namelist())
