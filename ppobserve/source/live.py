@@ -31,7 +31,12 @@ class Live:
     @classmethod
     def start(cls, level: Level, rung: Rung | None = None) -> Live:
         """Look at this kernel, attach the best plan, and be ready to read."""
-        live = cls(attach(gather(), level, forced=rung))
+        attached = attach(gather(), level, forced=rung)
+        try:
+            live = cls(attached)
+        except BaseException:  # a daemon that changes its level goes on with the former programs
+            attached.close()
+            raise
         memory.give_back()
         return live
 
