@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import fcntl
 import itertools
 import os
@@ -153,8 +154,23 @@ def _other_root(root: Path, kernel: Path, results: Path) -> list[str]:
     version = kernel.name.removeprefix("vmlinuz-")
     modules = root / "usr/lib/modules" / version
     if not modules.exists():
-        shutil.copytree(kernel.parent.parent / "lib/modules" / version, modules, symlinks=True, copy_function=_link)
+        _add(kernel.parent.parent / "lib/modules" / version, modules)
     return [f"--root={root}", f"--rodir={TREE}={TOP}", f"--rwdir={results.relative_to('/')}={results}"]
+
+
+def _add(source: Path, target: Path) -> None:
+    """Copy a directory. What is there is whole, also if this process is killed or another copies it, too."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix=".half-", dir=target.parent))
+    half.chmod(0o755)
+    try:
+        shutil.copytree(source, half, symlinks=True, copy_function=_link, dirs_exist_ok=True)
+        half.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def _link(source: str, target: str) -> None:

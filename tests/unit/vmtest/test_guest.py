@@ -56,6 +56,44 @@ def test_a_guest_that_dies_says_so(boot):
         boot("echo no qemu; exit 7")
 
 
+@pytest.fixture
+def kernel(tmp_path):
+    """A kernel with one module, and the root of another user space."""
+    module = tmp_path / "kernel/lib/modules/7.3/veth.ko"
+    module.parent.mkdir(parents=True)
+    module.write_text("code")
+    (tmp_path / "root/usr/lib/modules").mkdir(parents=True)
+    return tmp_path / "kernel/boot/vmlinuz-7.3"
+
+
+def test_modules_that_were_half_copied_are_not_taken_for_all(kernel, tmp_path, monkeypatch):
+    def killed(source: str, target: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(guest, "_link", killed)
+        guest._other_root(tmp_path / "root", kernel, tmp_path / "results")
+    guest._other_root(tmp_path / "root", kernel, tmp_path / "results")
+    assert (tmp_path / "root/usr/lib/modules/7.3/veth.ko").read_text() == "code"
+    assert [path.name for path in (tmp_path / "root/usr/lib/modules").iterdir()] == ["7.3"]
+
+
+def test_two_guests_that_copy_modules_at_once_both_have_them(kernel, tmp_path, monkeypatch):
+    link, modules = guest._link, tmp_path / "root/usr/lib/modules"
+
+    def beside_another(source: str, target: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(guest, "_link", link)
+            guest._other_root(tmp_path / "root", kernel, tmp_path / "results")
+        link(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(guest, "_link", beside_another)
+        guest._other_root(tmp_path / "root", kernel, tmp_path / "results")
+    assert (modules / "7.3/veth.ko").read_text() == "code"
+    assert [path.name for path in modules.iterdir()] == ["7.3"]
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended, waiting a little; one that nobody has reaped yet has."""
     for _ in range(50):
