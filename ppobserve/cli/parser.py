@@ -18,11 +18,14 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """All arguments. Unknown ones are refused here, by the parser of the command, and not by that of ppobserve."""
         words = sys.argv[1:] if args is None else list(args)
-        if not self._subparsers:  # else the words behind the command are the command's
-            self._refuse([word for word in takewhile("--".__ne__, words) if self._is_unknown(word)])
+        self._refuse([word for word in takewhile(self._is_own, words) if self._is_unknown(word)])
         found, unknown = super().parse_known_args(words, namespace)
         self._refuse(unknown)
         return found, unknown
+
+    def _is_own(self, word: str) -> bool:
+        """True before ``--``, and before the command: the words behind that are the command's."""
+        return word != "--" and (word.startswith("-") or not self._subparsers)
 
     def _is_unknown(self, word: str) -> bool:
         """True for an option that argparse would pass over, to take the value behind it for another argument's."""

@@ -99,6 +99,8 @@ def test_version(capsys: Capture) -> None:
         (["xyz"], "ppobserve: no command 'xyz'\n  try: ppobserve --help\n"),
         (["lab", "vet"], "ppobserve: lab: no kind 'vet'; did you mean 'veth'?\n"),
         (["lab"], "required: KIND"),
+        (["--versoin"], "ppobserve: error: unrecognized arguments: --versoin; did you mean '--version'?\n"),
+        (["--bogus", "check"], "ppobserve: error: unrecognized arguments: --bogus\n"),
         (
             ["lab", "veth", "--secnds=1"],
             "lab veth: error: unrecognized arguments: --secnds=1; did you mean '--seconds'?",
