@@ -70,9 +70,15 @@ def _no_bpf() -> str:
     try:
         os.close(bpf.create_array(value_bytes=8))
     except bpf.BpfError as error:
-        who = "a seccomp filter" if capabilities.is_filtered() else "the kernel or a security module"
-        return f"{who} denies bpf(2): {os.strerror(error.errno or 0)}"
+        return f"{_who_denies(error)} denies bpf(2): {os.strerror(error.errno or 0)}"
     return ""
+
+
+def _who_denies(error: bpf.BpfError) -> str:
+    """Filters answer EPERM, or ENOSYS; a kernel without memory, for example, is refused by no one else."""
+    if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+        return "the kernel"
+    return "a seccomp filter" if capabilities.is_filtered() else "the kernel or a security module"
 
 
 def lockdown(path: Path = LOCKDOWN) -> str:

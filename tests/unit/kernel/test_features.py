@@ -129,14 +129,23 @@ def test_what_this_process_may_is_a_fact(paths: Paths, monkeypatch: pytest.Monke
     assert set(facts.capabilities) <= set(USED)
 
 
-@pytest.mark.parametrize(("filtered", "who"), [(True, "a seccomp filter"), (False, "the kernel or a security module")])
-def test_who_denies_bpf_is_a_fact(monkeypatch: pytest.MonkeyPatch, filtered: bool, who: str) -> None:
+@pytest.mark.parametrize(
+    ("filtered", "number", "why"),
+    [
+        (True, errno.EPERM, "a seccomp filter denies bpf(2): Operation not permitted"),
+        (True, errno.ENOSYS, "a seccomp filter denies bpf(2): Function not implemented"),
+        (False, errno.EPERM, "the kernel or a security module denies bpf(2): Operation not permitted"),
+        (True, errno.ENOMEM, "the kernel denies bpf(2): Cannot allocate memory"),
+        (True, errno.EMFILE, "the kernel denies bpf(2): Too many open files"),
+    ],
+)
+def test_who_denies_bpf_is_a_fact(monkeypatch: pytest.MonkeyPatch, filtered: bool, number: int, why: str) -> None:
     def refuse(**_: int) -> int:
-        raise BpfError("cannot create a BPF map", errno.EPERM)
+        raise BpfError("cannot create a BPF map", number)
 
     monkeypatch.setattr(features.bpf, "create_array", refuse)
     monkeypatch.setattr(capabilities, "is_filtered", lambda: filtered)
-    assert features._no_bpf() == f"{who} denies bpf(2): Operation not permitted"
+    assert features._no_bpf() == why
 
 
 def test_btf_of_a_newer_kernel_says_what_reads_it(paths: Paths) -> None:
