@@ -56,6 +56,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 @contextmanager
 def turn() -> Iterator[None]:
     """No other run of these tests on this kernel makes pools of XDP test runs meanwhile."""
+    TURN.parent.mkdir(exist_ok=True)  # a minimal system has none
     with TURN.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
