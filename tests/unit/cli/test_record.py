@@ -130,7 +130,6 @@ def test_old_parts_go(shown: Shown, tmp_path: Path) -> None:
         (["-o", "/nowhere/a"], "cannot write /nowhere/a: No such file or directory"),
         (["-o", "/dev/null"], "cannot record into /dev/null: it is no file"),
         (["-o", str(MOVING.parent)], f"cannot write {MOVING.parent}: Is a directory"),
-        (["-o", __file__], f"cannot record into {__file__}: it is there, and not a recording\n  try: another name"),
         (["-o", "/tmp/a", "--max-bytes", "0"], "not a positive number: '0'"),
         (["-o", "/tmp/a", "--keep", "-1"], "--keep"),
         (["-o", "/tmp/a", "--from", str(MOVING)], f"{MOVING} is a recording already\n  try: ppobserve top --from"),
@@ -143,6 +142,14 @@ def test_where_nothing_can_be_recorded_nothing_is_attached(
     status, err = refused(lambda: main(["record", *words]), capsys)
     assert status == 2
     assert said in err
+
+
+def test_a_file_of_another_kind_is_left_as_it_is(unattached: None, capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text(text := Path(__file__).read_text())
+    status, err = refused(lambda: main(["record", "-o", str(path)]), capsys)
+    assert (status, path.read_text()) == (2, text)
+    assert f"cannot record into {path}: it is there, and not a recording\n  try: another name" in err
 
 
 def test_who_can_not_attach_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
