@@ -26,9 +26,10 @@ mount -t proc proc proc
 mount --rbind /sys sys
 mount --rbind /dev dev
 for empty in tmp run var/tmp; do mount -t tmpfs tmpfs $empty; done
+mkdir run/lock && mount --bind /run/lock run/lock   # test runs take turns with those outside
 mount --bind "$top" {TREE}
 [ "$tree" = writable ] || mount -o remount,bind,ro {TREE}
-[ -z "$results" ] || mount --bind "$results" ".$results"
+if [ -n "$results" ]; then mkdir -p ".$results"; mount --bind "$results" ".$results"; fi
 shift 4
 exec chroot . env -i "$@"
 """

@@ -1,4 +1,4 @@
-"""Runs tests/live in a guest: ``python -m vmtest.live_tests RESULTS [--tests NAME ...]``, from the top of the tree.
+"""Runs tests/live in a guest: ``python -m vmtest.live_tests RESULTS [OPTIONS]``, from the top of the tree.
 
 Which tests a kernel is asked hangs on what it is able to do, and on how wide the role is tested. RESULTS gets able.json
 (the capabilities), junit.xml, figures, support.json and bpftrace.json.
@@ -56,9 +56,10 @@ def possible(tests: Collection[str], able: Collection[str]) -> list[str]:
     return [name for name in tests if set(BY_KERNEL.get(name, ())) <= set(able)]
 
 
-def pytest_command(tests: Collection[str], results: Path) -> list[str]:
-    """Return the command line. pytest prints a line a test, and the stacks of a test that hangs."""
-    options = ["-v", "--durations=10", "-o", f"faulthandler_timeout={HANG_SECONDS}", *NOT_HERE, *READ_ONLY]
+def pytest_command(tests: Collection[str], results: Path, only: str = "") -> list[str]:
+    """Return the command line. pytest prints a line a test, and the stacks of a test that hangs. *only* is its -k."""
+    chosen = ("-k", only) if only else NOT_HERE
+    options = ["-v", "--durations=10", "-o", f"faulthandler_timeout={HANG_SECONDS}", *chosen, *READ_ONLY]
     files = [f"tests/live/test_{name}.py" for name in tests]
     return [sys.executable, "-B", "-m", "pytest", *options, f"--junitxml={results / 'junit.xml'}", *files]
 
@@ -80,11 +81,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m vmtest.live_tests")
     parser.add_argument("results", type=Path)
     parser.add_argument("--tests", nargs="+", choices=every(), default=tuple(BY_KERNEL))
+    parser.add_argument("--only", metavar="EXPRESSION", default="", help="of those, tests that fit: pytest's -k")
     args = parser.parse_args()
     able = abilities(facts())
     (args.results / "able.json").write_text(json.dumps(able))
     print(f"{os.uname().release} must be able to do: {', '.join(able)}", flush=True)
-    command = pytest_command(possible(args.tests, able), args.results)
+    command = pytest_command(possible(args.tests, able), args.results, args.only)
     os.execve(command[0], command, {**os.environ, **environment(able, args.results)})
 
 

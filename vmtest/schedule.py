@@ -14,6 +14,7 @@ from pathlib import Path
 from vmtest import report, slots
 from vmtest.guest import TOP, claimed
 from vmtest.kernels import Kernel, KernelMissing, find
+from vmtest.userspaces import UserspaceMissing
 
 PROGRESS_SECONDS = 60.0
 POLL_SECONDS = 0.5
@@ -62,7 +63,7 @@ class Guest:
 
 
 Start = Callable[[Path], tuple[list[str], Kernel | None]]
-"""Given the directory for results, the command of a guest and its kernel. May raise KernelMissing."""
+"""Given the directory for results, the command of a guest and its kernel. May raise KernelMissing, UserspaceMissing."""
 
 
 def live_tests(name: str, arguments: str = "") -> Start:
@@ -152,7 +153,7 @@ def prepared(name: str, start: Start, results: Path, versions: Mapping[str, str]
     """Start a guest, or return it with the reason why not."""
     try:
         words, kernel = start(results)
-    except KernelMissing as missing:
+    except (KernelMissing, UserspaceMissing) as missing:
         return Guest(name, results, None, not_run=str(missing))
     if kernel and kernel.version in versions:
         return Guest(name, results, None, kernel, not_run=f"the same kernel as {versions[kernel.version]}")

@@ -2,8 +2,8 @@
 
 ``scripts/userspace SUITE`` prints the path of one; with a command it runs that in there, on this kernel.
 The cache is outside the tree. What is there is whole, and is used without asking the network:
-    CACHE/userspaces/SUITE/root   the suite's packages, and the test tools of pyproject.toml
-    CACHE/userspaces/SUITE/made   what it was made of: a root of something else is made again
+    CACHE/userspaces/SUITE-HASH/root   the suite's packages, and the test tools of pyproject.toml
+    CACHE/userspaces/SUITE-HASH/made   the names of what it was made of, of which HASH is
 Remove a directory to have it made of today's packages. PPOBSERVE_CACHE and PPOBSERVE_MIRROR are those of kernels.py.
 """
 
@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import requires
 from pathlib import Path
 
 from vmtest import chroot, kernels
 from vmtest.debian import KEYRING, MirrorError, mirror
-from vmtest.guest import TREE
+from vmtest.guest import TOP, TREE
 
 SUITES = {"trixie": "Debian 13", "sid": "Debian sid"}
 TOO_OLD = {"bullseye": "Debian 11"}
@@ -39,6 +38,7 @@ TOOLS = ("hypothesis", "jsonschema", "pytest", "rich", "shtab", "textual")
 # A mirror may lag behind, and its release file expire. What it has is signed all the same.
 APT_OPTIONS = ('APT::Install-Recommends "false"', 'Acquire::Check-Valid-Until "false"')
 LAST_LINES = 5
+DIGITS = 8
 
 
 class UserspaceMissing(Exception):
@@ -74,57 +74,61 @@ def find(suite: str) -> Userspace:
     """Return the user space of a suite, made if it is not cached. UserspaceMissing if that is impossible."""
     if suite not in SUITES | TOO_OLD:
         raise UserspaceMissing(f"{suite} is no user space: give one of {', '.join(SUITES | TOO_OLD)}")
-    folder = kernels.cache().parent / "userspaces"
-    if not _is_made(folder / suite, suite):
-        if os.geteuid() != 0:
-            raise UserspaceMissing(f"no user space {suite}: only root can make one")
-        with _locked(folder):
-            if not _is_made(folder / suite, suite):  # another process may have made it while this one waited
-                _replace(folder, suite)
-    return Userspace(suite, folder / suite / "root")
+    made_of = [*PACKAGES, *(tools() if suite in SUITES else ())]
+    folder = cached(suite, made_of, lambda folder: _make(Userspace(suite, folder / "root")))
+    return Userspace(suite, folder / "root")
 
 
-def _is_made(folder: Path, suite: str) -> bool:
-    made = folder / "made"
-    return made.exists() and made.read_text() == _made_of(suite)
+def cached(name: str, made_of: Sequence[str], make: Callable[[Path], None]) -> Path:
+    """Return a directory of the cache, made by *make* if there is none. One of something else, and of others, stays."""
+    text = "\n".join((*made_of, ""))
+    folder = kernels.cache().parent / "userspaces" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
+    if not folder.exists():
+        with locked(folder.parent):
+            if not folder.exists():  # another process may have made it while this one waited
+                _put(folder, text, make)
+    return folder
 
 
-def _made_of(suite: str) -> str:
-    return "\n".join((*PACKAGES, *(_requirements() if suite in SUITES else ()), ""))
-
-
-def _requirements() -> list[str]:
-    """Of the requirements in pyproject.toml, those of the test tools."""
-    listed = [line.partition(";") for line in requires("ppobserve") or ()]
-    return sorted(
-        tool.strip()
-        for tool, _, marker in listed
-        if 'extra == "test"' in marker.replace("'", '"') and re.split(r"[<>=~! ]", tool)[0] in TOOLS
-    )
-
-
-def _replace(folder: Path, suite: str) -> None:
-    """Make a root, and put it where it is looked for: the last step, so what is there is whole."""
-    for half in folder.glob(f".half-{suite}-*"):
-        shutil.rmtree(half)
-    half = Path(tempfile.mkdtemp(prefix=f".half-{suite}-", dir=folder))
+def _put(folder: Path, text: str, make: Callable[[Path], None]) -> None:
+    """Make it. To put it where it is looked for is the last step, so what is there is whole."""
+    half = folder.parent / f".half-{folder.name}"
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir()
     try:
-        _make(Userspace(suite, half / "root"))
-        (half / "made").write_text(_made_of(suite))
-        shutil.rmtree(folder / suite, ignore_errors=True)
-        half.chmod(0o755)
-        half.rename(folder / suite)
+        make(half)
+        (half / "made").write_text(text)
+        half.rename(folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
 
 
+def requirements() -> list[str]:
+    """Return what ppobserve depends on, by pyproject.toml."""
+    return _listed("dependencies")
+
+
+def tools() -> list[str]:
+    """Return the requirements of the test tools, by pyproject.toml."""
+    return [line for line in _listed("test") if re.split(r"[<>=~! ]", line)[0] in TOOLS]
+
+
+def _listed(name: str) -> list[str]:
+    """A list of strings in pyproject.toml. Python 3.10 has no parser of TOML, and ppobserve need not be installed."""
+    listed = re.search(rf"^{name} = \[(.*?)\]$", (TOP / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL)
+    assert listed, name
+    return [line.partition(";")[0].strip() for line in re.findall(r'"([^"]+)"', listed[1])]
+
+
 def _make(userspace: Userspace) -> None:
+    if os.geteuid() != 0:
+        raise UserspaceMissing(f"no user space {userspace.suite}: only root can make one")
     print(f"userspaces: making {userspace.name} from packages", file=sys.stderr)
     _debootstrap(userspace)
     if userspace.suite in SUITES:
         packages = userspace.root / f"usr/local/lib/python{userspace.python}/dist-packages"
-        _install(_requirements(), packages, userspace.python)
-        _run(
+        _install(tools(), packages, userspace.python)
+        run(
             "chroot",
             str(userspace.root),
             "python3",
@@ -145,7 +149,7 @@ def _debootstrap(userspace: Userspace) -> None:
         raise UserspaceMissing(f"no user space {userspace.suite}: {error}") from None
     options = [f"--aptopt={option}" for option in APT_OPTIONS]
     how = ["--quiet", "--mode=root", "--variant=apt", f"--include={','.join(PACKAGES)}", *options]
-    _run(*chroot.NAMESPACES, "mmdebstrap", *how, userspace.suite, str(userspace.root), source)
+    run(*chroot.NAMESPACES, "mmdebstrap", *how, userspace.suite, str(userspace.root), source)
 
 
 def _install(requirements: list[str], packages: Path, python: str) -> None:
@@ -160,10 +164,10 @@ def _install(requirements: list[str], packages: Path, python: str) -> None:
         "--disable-pip-version-check",
         "--root-user-action=ignore",
     ]
-    _run(*pip, *other, *requirements)
+    run(*pip, *other, *requirements)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
     """UserspaceMissing with its last words if it fails."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -175,7 +179,7 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One process at a time makes them."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from vmtest import chroot, userspaces
+from vmtest import chroot, pythons, userspaces
 from vmtest.debian import MirrorError
 from vmtest.guest import TOP, TREE
 from vmtest.userspaces import Userspace, UserspaceMissing, find
@@ -27,7 +28,7 @@ Version: 6.0.2-1+b2
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of user spaces in an empty cache."""
     monkeypatch.setenv("PPOBSERVE_CACHE", str(tmp_path))
-    monkeypatch.setattr(userspaces, "_requirements", lambda: ["pytest>=8"])
+    monkeypatch.setattr(userspaces, "tools", lambda: ["pytest>=8"])
     monkeypatch.setattr("os.geteuid", lambda: 0)
     return tmp_path / "userspaces"
 
@@ -55,22 +56,25 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_root_is_made_once_and_says_what_it_has(cache: Path, made: list[str]) -> None:
     one = find("trixie")
-    assert (one.root, one.name, one.python, one.bcc) == (cache / "trixie/root", "Debian 13", "3.13", "0.31")
+    assert (one.root.parent.parent, one.name, one.python, one.bcc) == (cache, "Debian 13", "3.13", "0.31")
     assert (find("trixie"), made) == (one, ["trixie"])
 
 
-def test_a_root_of_other_packages_is_made_again(cache: Path, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    (find("trixie").root / "old").touch()
+def test_another_root_is_made_of_other_packages_and_the_first_one_may_be_in_use(
+    made: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = find("trixie")
     monkeypatch.setattr(userspaces, "PACKAGES", (*userspaces.PACKAGES, "strace"))
-    assert not (find("trixie").root / "old").exists()
-    assert made == ["trixie", "trixie"]
+    assert find("trixie") != one
+    assert (one.root.exists(), made) == (True, ["trixie", "trixie"])
 
 
 def test_a_half_made_root_is_not_one_and_is_removed(cache: Path, made: list[str]) -> None:
-    (cache / ".half-sid-killed/root").mkdir(parents=True)
-    (cache / ".half-trixie-other").mkdir()
+    half = find("sid").root.parent
+    half.rename(half.parent / f".half-{half.name}")
     find("sid")
-    assert sorted(path.name for path in cache.iterdir()) == [".half-trixie-other", ".lock", "sid"]
+    assert made == ["sid", "sid"]
+    assert sorted(path.name for path in cache.iterdir()) == [".lock", half.name]
 
 
 def test_what_fails_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,11 +88,10 @@ def test_what_fails_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch)
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
-def test_only_root_makes_one(cache: Path, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_root_makes_one(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(UserspaceMissing, match="only root can make one"):
         find("trixie")
-    assert not made
 
 
 def test_an_unknown_suite_is_answered_with_those_there_are() -> None:
@@ -107,15 +110,15 @@ def test_without_a_mirror_it_says_so(cache: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_last_words_of_what_failed_are_the_reason() -> None:
     with pytest.raises(UserspaceMissing, match="exit status 3\nno space left"):
-        userspaces._run("sh", "-c", "echo no space left >&2; exit 3")
+        userspaces.run("sh", "-c", "echo no space left >&2; exit 3")
     with pytest.raises(UserspaceMissing, match="no-such-tool is not installed"):
-        userspaces._run("no-such-tool")
+        userspaces.run("no-such-tool")
 
 
-def test_the_test_tools_are_those_of_the_project() -> None:
-    requirements = userspaces._requirements()
-    assert [line[: len(tool)] for line, tool in zip(requirements, userspaces.TOOLS, strict=True)] == [*userspaces.TOOLS]
-    assert not [line for line in requirements if "extra" in line]
+def test_what_is_needed_is_what_the_project_says() -> None:
+    assert [line.split(">")[0] for line in userspaces.requirements()] == ["prometheus-client", "pyyaml"]
+    named = [re.split("[<>=]", line)[0] for line in userspaces.tools()]
+    assert named == sorted(userspaces.TOOLS)
 
 
 def test_a_command_in_another_root_gets_its_words_whole(tmp_path: Path) -> None:
@@ -128,3 +131,10 @@ def test_a_command_in_another_root_gets_its_words_whole(tmp_path: Path) -> None:
     assert words[enter + 2 : enter + 6] == [str(tmp_path / "root"), str(TOP), "", str(results)]
     inside = subprocess.run(["sh", "-c", words[-1].replace(f"/{TREE}", "/")], capture_output=True, text=True)
     assert (inside.returncode, inside.stdout) == (3, "a  b\n")
+
+
+def test_a_python_that_this_machine_lacks_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(cache))
+    monkeypatch.setattr("shutil.which", lambda name: "/bin/false")  # as a shim of pyenv is
+    with pytest.raises(UserspaceMissing, match=r"no Python 3\.10 on PATH or of pyenv"):
+        pythons.find("3.10")
