@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help demo run test test-quick test-busy vm bench lint deb setup setup-test unit-tests live-tests quick-tests \
-	e2e-tests guests clean
+	e2e-tests guests userspaces clean
 
 # Of `make vm`: the guests' kernels, by role or by series, and tests/live/test_NAME.py to run there (default: all).
 ROLE ?= $(if $(KERNEL),,stable)
@@ -15,8 +15,11 @@ BENCH ?=
 PPOBSERVE_EXPECT ?= tracepoint
 PPOBSERVE_REQUIRE_LIVE ?=
 PPOBSERVE_POOLS ?= 10007
-# A tier's outcomes, for the summary of `make test`.
+# Suites and Pythons that must be had, for example trixie,python3.10.
+PPOBSERVE_REQUIRE_USERSPACES ?=
+# A tier's outcomes, for the summary of `make test`, and where one of several parts adds its lines.
 REPORT ?=
+PPOBSERVE_ROWS ?=
 
 BIN := .venv/bin
 # Through sudo nothing is cached in the tree: it would be root's.
@@ -48,9 +51,10 @@ lint: setup-test ## ruff, mypy, shellcheck, clang-format
 	$(BIN)/clang-format --dry-run --Werror $$(find bpf -path bpf/shim -prune -o -name "*.[ch]" -print)
 
 PYTEST_HERE = $(ROOT) PPOBSERVE_EXPECT=$(PPOBSERVE_EXPECT) PPOBSERVE_REQUIRE_LIVE=$(PPOBSERVE_REQUIRE_LIVE) \
-	PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) $(BIN)/python -m pytest -p no:cacheprovider $(JUNIT)
+	PPOBSERVE_POOLS=$(PPOBSERVE_POOLS) PPOBSERVE_REQUIRE_USERSPACES=$(PPOBSERVE_REQUIRE_USERSPACES) \
+	PPOBSERVE_ROWS=$(PPOBSERVE_ROWS) $(BIN)/python -m pytest -p no:cacheprovider $(JUNIT)
 JUNIT = $(if $(REPORT),--junitxml=$(REPORT))
-UNIT = --ignore=tests/vm --ignore=tests/e2e --ignore=tests/live tests
+UNIT = $(addprefix --ignore=tests/,vm userspaces e2e live) tests
 
 unit-tests: setup-test ## values, parsing, screens, pages: no kernel
 	$(PYTEST_HERE) $(UNIT)
@@ -70,6 +74,10 @@ e2e-tests: setup-test ## browsers, Prometheus, packages, benches
 
 guests: setup-test ## Debian's kernels with two NUMA nodes
 	$(BIN)/python -m pytest -p no:cacheprovider -s $(JUNIT) tests/vm
+
+# Two at a time, half of them guests. As root: the roots are made of packages, and entered.
+userspaces: setup-test ## other Debian releases' Python and BCC, other Pythons
+	$(PYTEST_HERE) -s tests/userspaces
 
 # Beside what a busy host runs. TIERS="e2e-tests" runs one tier so.
 TIERS ?= test

@@ -25,7 +25,8 @@ TOP = Path(__file__).parent.parent
 FOLDER = TOP / "build" / "tiers"
 HOST = ("lint", "unit-tests", "live-tests", "e2e-tests")
 """One at a time, since each may make pools on this kernel. Together they take one slot, and guests the others."""
-GUESTS = ("guests",)
+GUESTS = ("guests", "userspaces")
+"""Parts of both take slots, as they become free."""
 PROGRESS_SECONDS = 60.0
 POLL_SECONDS = 0.2
 END_SECONDS = 60.0

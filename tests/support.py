@@ -11,6 +11,7 @@ from typing import Any
 
 from ppobserve.model.metrics import POOL_METRICS, TABLE
 from ppobserve.probe.abi import RETURNS
+from tests import support_userspaces
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "support_matrix.md"
@@ -104,7 +105,7 @@ def _keep(series: str, found: Mapping[str, Any]) -> None:
     path = DOCS / "support" / f"{series}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n")
-    PAGE.write_text(page())
+    write_page()
 
 
 def _lost(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -134,8 +135,13 @@ def _claims(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def write_page() -> None:
+    """Write the page from what is in docs."""
+    PAGE.write_text(page())
+
+
 def page() -> str:
-    """The whole page, from what is in docs/support."""
+    """The whole page, from what is in docs."""
     kernels = {path.stem: json.loads(path.read_text()) for path in _files()}
     columns = [(series, rung, cell) for series, found in kernels.items() for rung, cell in found["rungs"].items()]
     notes: dict[str, int] = {}
@@ -144,7 +150,13 @@ def page() -> str:
     reasons = [f"{number}. {reason}" for reason, number in notes.items()]
     ran = ["| series | kernel that ran last |", "| --- | --- |"]
     ran += [f"| {series} | {found['kernel']} |" for series, found in kernels.items()]
-    return "\n".join([HEAD, *ran, "", *heads, *rows, "", *reasons, BEFORE])
+    return "\n".join([HEAD, *ran, "", *heads, *rows, "", *reasons, BEFORE, support_userspaces.table()])
+
+
+def rungs_of_newest() -> str:
+    """The rungs that the newest kernel which ran does not refuse."""
+    cells = json.loads(_files()[-1].read_text())["rungs"]
+    return ", ".join(rung for rung, cell in cells.items() if not cell["refused"])
 
 
 def _full(row: str) -> str:
