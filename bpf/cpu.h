@@ -8,7 +8,7 @@ struct cpu {
 	u64 refilling;  /* the pool that it refills, one at a time, with softirqs off; 0: none */
 	u64 ring_head;  /* where that pool's consumer stood before */
 	u64 flushing;   /* the pool whose cache page_pool_update_nid empties */
-	u64 flush_left; /* so many of its next returns are that cache's pages */
+	u64 flush_left; /* how many of its next returns are pages of that cache */
 	u64 pool;       /* what is looked for, as a number: on a pointer the verifier allows no arithmetic */
 	u32 number;
 	u32 recent[RECENT]; /* by some bits of the pool's address: index in slots; 0: none */

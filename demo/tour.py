@@ -86,7 +86,7 @@ class _Veth:
         return self._counts(self._series(), kernel_counters(self.lab))
 
     def _is_enough(self, sent: Sent) -> bool:
-        """True after so many seconds, and on several nodes only after a page met the wrong one."""
+        """True after ``seconds``; with several nodes only after a mismatch, or MOST_SECONDS."""
         met = self._one_node or total(self._series(), MISMATCHES)
         return sent.seconds >= (self.seconds if met else MOST_SECONDS)
 

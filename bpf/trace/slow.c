@@ -5,8 +5,8 @@
 
 #ifdef BY_TRAMPOLINE
 /*
- * Before 6.11 this returns a struct page *, and the verifier lets nobody look at the bits of a pointer that it knows:
- * what the page is comes from the context by the helper, as a number.
+ * Before 6.11 this returns a struct page *, and the verifier refuses programs that test the bits of a pointer that it
+ * knows. The helper reads the page from the context as a number.
  */
 int trace_slow_exit(context *ctx)
 {

@@ -6,7 +6,7 @@ import time
 
 _TURNS = 200_000
 _SECONDS = 0.002
-"""What so many turns of an empty loop take on an idle core of a server."""
+"""What _TURNS of an empty loop take on an idle core of a server."""
 
 
 def slowness() -> float:

@@ -15,7 +15,7 @@ REST_GROUP = 1
 
 def fill(maps: Mapping[str, int], tables: abi.Tables) -> None:
     """Fill the maps of ``MAPS``, given as descriptors. BpfError if the kernel refuses."""
-    first_slot = 1 + tables.groups  # slot 0 is nobody's, then come the groups' own
+    first_slot = 1 + tables.groups  # slot 0 stands for "none yet", the groups' own follow
     _push(maps["free_pools"], 0, tables.pools)
     _push(maps["free_groups"], tables.pools + 1, tables.entries)
     _push(maps["free_slots"], first_slot, first_slot + tables.slots)

@@ -99,7 +99,7 @@ def _serve(request: dict[str, Any]) -> tuple[list[str], list[int]]:
 
 
 def _prepare(compiled: Any, request: dict[str, Any]) -> None:
-    """Fill the tables before the first event; then nobody in user space needs to write to them."""
+    """Fill the tables before the first event, and freeze those that user space only reads from then on."""
     if request["tables"]:
         fill({name: compiled[name].map_fd for name in MAPS}, abi.Tables(**request["tables"]))
     for name in request["freeze"]:

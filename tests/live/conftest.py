@@ -118,7 +118,7 @@ def unmissed(sources: Iterable[Live | Attached], happen: Callable[[], Seen]) -> 
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:
-    """Does it hold within so many seconds?"""
+    """True if it holds within *seconds*."""
     end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.02)
@@ -126,7 +126,7 @@ def eventually(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def settled(read: Callable[[], Seen], pause: float = 0.0) -> Seen:
-    """What *read* gives twice in a row, so many seconds apart.
+    """What *read* gives twice in a row, *pause* seconds apart.
 
     Where the CPU is busy, the last packets of a transfer may still be on their way, in the midst of what is read.
     """

@@ -71,7 +71,7 @@ def _numbers(pid: str, name: str) -> set[int]:
 
 
 def _maps_of_program(number: int) -> set[int]:
-    """The maps of a program, also those that nobody has a descriptor of."""
+    """The maps of a program, also those without a descriptor."""
     try:
         fd = bpf.bpf(bpf.PROG_GET_FD_BY_ID, struct.pack("<I", number), "cannot open a program")
     except bpf.BpfError:

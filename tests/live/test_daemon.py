@@ -163,7 +163,7 @@ def test_no_growth_over_scrapes(daemon: Daemon, start: Start, figure: Figure) ->
 
 
 def growth_over(daemon: Daemon, scrapes: int) -> float:
-    """MiB by which the daemon is bigger after so many scrapes."""
+    """MiB by which the daemon is bigger after that number of scrapes."""
     before = daemon.rss_mib
     for _ in range(scrapes):
         daemon.get("/metrics")
