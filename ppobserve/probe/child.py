@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -39,8 +40,15 @@ def ask(
         text, fds, status = _run(command, asked, written, seconds)
         log = _tail(written)
     if not text:
-        raise LoaderError(f"the BCC loader ended without an answer (exit status {status})", because=log)
+        raise _ended(status, log)
     return {"log": log, **_parsed(text, fds, log)}, fds
+
+
+def _ended(status: int, log: str) -> LoaderError:
+    """The error for a child that is gone. SIGKILL is mostly the kernel's: the memory of a container was too small."""
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    fix = "a memory limit of 256 MiB or more: compiling takes 110 MiB" if status == -signal.SIGKILL else ""
+    return LoaderError(f"the BCC loader ended without an answer ({how})", because=log, fix=fix)
 
 
 _NOEXEC_SEAL = 0x8

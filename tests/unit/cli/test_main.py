@@ -322,7 +322,7 @@ def test_check_says_whether_it_tried(bcc: None, root: bool, capsys: Capture, mon
 
 def test_check_says_no_where_the_compiler_fails(bcc: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def crashes(*_: object, **__: object) -> Plan:
-        raise LoaderError("the BCC loader ended without an answer (exit status -11)")
+        raise LoaderError("the BCC loader ended without an answer (signal 11)")
 
     monkeypatch.setattr(check, "trial", crashes)
     assert checked(monkeypatch, kernel()) == 1
