@@ -76,6 +76,8 @@ class Sections:
 
 def sections(blob: bytes) -> Sections:
     """Split a blob by its header. KernelFactError if it is truncated, or of another format."""
+    if not blob:
+        raise KernelFactError("the kernel's BTF is empty", because="a container may hide it behind /dev/null")
     if len(blob) < _HEADER or struct.unpack_from("<H", blob)[0] != MAGIC:
         raise KernelFactError("the kernel's BTF is not BTF of this machine's byte order")
     _, version, flags, header = struct.unpack_from("<HBBI", blob)

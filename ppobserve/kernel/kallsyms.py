@@ -18,7 +18,7 @@ def look_up(functions: frozenset[str], listed: frozenset[str], path: Path = KALL
     """Start and end of each of *functions* that is kernel text, and where each of *listed* is, function or variable.
 
     Compiler clones (``.cold``) are no functions. Addresses are 0 when the kernel hides them (kptr_restrict, or no
-    CAP_SYSLOG). KernelFactError when the file is missing or can't be read.
+    CAP_SYSLOG). KernelFactError when the file is missing, empty, or can't be read.
 
     One reading, for which the kernel takes 40 ms, searched as one string: a table of all its 120,000 symbols would take
     ten times as long.
@@ -28,14 +28,16 @@ def look_up(functions: frozenset[str], listed: frozenset[str], path: Path = KALL
 
 
 def _text(path: Path) -> bytes:
+    hidden = "a service with ProtectKernelTunables=, or a container, hides that file"
     try:
-        return path.read_bytes()
+        if text := path.read_bytes():
+            return text
+        raise KernelFactError(f"{path} is empty", because=hidden)
     except FileNotFoundError:
         because = "a kernel without CONFIG_KALLSYMS, or /proc mounted with subset=pid"
         raise KernelFactError(f"{path} does not exist", because=because) from None
     except OSError as error:
-        because = "a service with ProtectKernelTunables=, or a container, hides that file"
-        raise KernelFactError(f"cannot read {path}: {error.strerror}", because=because) from None
+        raise KernelFactError(f"cannot read {path}: {error.strerror}", because=hidden) from None
 
 
 class Symbols:

@@ -21,18 +21,12 @@ def parse_list(text: str) -> list[int]:
 
 def possible_cpus(path: Path = CPUS) -> int:
     """How many CPU numbers there can be: the highest possible CPU plus one. KernelFactError without /sys."""
-    try:
-        return parse_list((path / "possible").read_text())[-1] + 1
-    except OSError as error:
-        raise KernelFactError(f"cannot read {path / 'possible'}: {error.strerror}", fix="mount /sys") from None
+    return _numbers(path / "possible")[-1] + 1
 
 
 def online_cpus(path: Path = CPUS) -> list[int]:
     """The numbers of the CPUs that run now. KernelFactError without /sys."""
-    try:
-        return parse_list((path / "online").read_text())
-    except OSError as error:
-        raise KernelFactError(f"cannot read {path / 'online'}: {error.strerror}", fix="mount /sys") from None
+    return _numbers(path / "online")
 
 
 def possible_nodes(path: Path = NODES) -> int:
@@ -40,12 +34,26 @@ def possible_nodes(path: Path = NODES) -> int:
 
     KernelFactError when it can't be read.
     """
+    return _numbers(path / "possible", missing=[0])[-1] + 1
+
+
+def _numbers(path: Path, missing: list[int] | None = None) -> list[int]:
+    """The list in a file, which has at least one number; *missing* if there is no such file.
+
+    KernelFactError if there is none and *missing* is None, or if it can't be read. An empty one is /dev/null, which
+    container runtimes mount over what they hide.
+    """
     try:
-        return parse_list((path / "possible").read_text())[-1] + 1
-    except FileNotFoundError:
-        return 1
+        if numbers := parse_list(path.read_text()):
+            return numbers
+        why = "it is empty"
     except OSError as error:
-        raise KernelFactError(f"cannot read {path / 'possible'}: {error.strerror}", fix="mount /sys") from None
+        if missing and isinstance(error, FileNotFoundError):
+            return missing
+        why = error.strerror or ""
+    except ValueError:
+        why = "it is no list of numbers"
+    raise KernelFactError(f"cannot read {path}: {why}", fix="mount /sys")
 
 
 def nodes_of_cpus(path: Path = NODES) -> dict[int, int]:

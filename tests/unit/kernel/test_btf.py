@@ -339,7 +339,7 @@ def sectioned(words: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("blob", "words"),
     [
-        (b"", "byte order"),
+        (b"", "is empty"),
         (good()[:4] + struct.pack("<I", 20) + good()[8:], "malformed"),
         (good()[:4] + struct.pack("<I", 1 << 31) + good()[8:], "truncated"),
         (newer()[:24] + struct.pack("<I", 1 << 31) + newer()[28:], "truncated"),

@@ -69,6 +69,12 @@ def test_where_there_is_no_kallsyms_the_sentence_says_what_hides_it(tmp_path: Pa
     assert "subset=pid" in caught.value.because
 
 
+def test_an_empty_kallsyms_is_one_that_a_container_hides(tmp_path: Path) -> None:
+    with pytest.raises(KernelFactError, match=f"{tmp_path}/kallsyms is empty") as caught:
+        look(tmp_path, REFILL, text="")
+    assert "a container" in caught.value.because
+
+
 def symbols(tmp_path: Path, text: str = LISTED) -> Symbols:
     (tmp_path / "kallsyms").write_text(text)
     return Symbols(tmp_path / "kallsyms")

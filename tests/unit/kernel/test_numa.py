@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_nodes_that_are_kept_from_us_are_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "possible").mkdir()
     with pytest.raises(KernelFactError, match=r"cannot read .*possible: Is a directory"):
         possible_nodes(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "why"), [("", "it is empty"), ("\n", "it is empty"), ("0-x\n", "it is no list of")])
+@pytest.mark.parametrize(
+    ("ask", "name"), [(possible_cpus, "possible"), (possible_nodes, "possible"), (online_cpus, "online")]
+)
+def test_a_file_that_a_container_hides_is_a_sentence(
+    ask: Callable[[Path], object], name: str, text: str, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(KernelFactError, match=f"cannot read {tmp_path / name}: {why}"):
+        ask(tmp_path)
 
 
 def test_a_host_without_sysfs_is_told_so(tmp_path: Path) -> None:
