@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import count, islice
 from typing import Any
 
-from ppobserve.cli.interrupt import until_interrupted
+from ppobserve.cli.interrupt import Flag, until_interrupted
 from ppobserve.cli.values import duration, size, whole
 from ppobserve.lab.affinity import check
 from ppobserve.lab.frames import FRAMES_PER_POOL, bursts, check_values, parts
@@ -89,7 +88,7 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
 
 
-def _veth(args: argparse.Namespace, stop: threading.Event) -> int:
+def _veth(args: argparse.Namespace, stop: Flag) -> int:
     for each in (*(args.cpus or ()), args.receiver_cpu):
         check(each)
     say = _silent if args.json else _print
@@ -117,7 +116,7 @@ def visits(args: argparse.Namespace) -> Iterator[int | None]:
     return (cycle[each % len(cycle)] for each in islice(count(), rounds))
 
 
-def _round(lab: VethLab, visited: int | None, args: argparse.Namespace, stop: threading.Event) -> Round:
+def _round(lab: VethLab, visited: int | None, args: argparse.Namespace, stop: Flag) -> Round:
     sent, seconds = 0, 0.0
     end = math.inf if args.bytes else time.monotonic() + (args.seconds or 1)
     for part in parts(args.bytes, CHUNK_BYTES):
@@ -178,7 +177,7 @@ def veth_document(ends: Sequence[End], rounds: Sequence[Round], kernel: dict[str
     }
 
 
-def _frames(args: argparse.Namespace, stop: threading.Event) -> int:
+def _frames(args: argparse.Namespace, stop: Flag) -> int:
     check(args.cpu)
     check_values(args.batch, args.size, args.per_pool)
     if not args.json:
@@ -189,7 +188,7 @@ def _frames(args: argparse.Namespace, stop: threading.Event) -> int:
     return 0
 
 
-def _bursts(args: argparse.Namespace, stop: threading.Event, out: int | None) -> dict[str, float]:
+def _bursts(args: argparse.Namespace, stop: Flag, out: int | None) -> dict[str, float]:
     total = {"frames": 0, "pools": 0, "seconds": 0.0}
     end = time.monotonic() + (args.seconds or math.inf)
     for burst in bursts(args.count, batch=args.batch, size=args.size, cpu=args.cpu, per_pool=args.per_pool, out=out):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ from math import ceil
 from pathlib import Path
 
 from ppobserve.cli import options
+from ppobserve.cli.interrupt import Flag
 from ppobserve.cli.values import size, whole
 from ppobserve.errors import HostError, UsageError
 from ppobserve.model.snapshot import Snapshot
@@ -96,7 +96,7 @@ def _source(args: argparse.Namespace) -> Source:
     return source
 
 
-def moments(interval: float, count: int | None, told: threading.Event) -> Iterator[None]:
+def moments(interval: float, count: int | None, told: Flag) -> Iterator[None]:
     """One each *interval* by the clock, whatever the work between takes, until *count* or told to end.
 
     Work that takes longer than that skips moments.
@@ -110,15 +110,16 @@ def moments(interval: float, count: int | None, told: threading.Event) -> Iterat
 
 
 @contextmanager
-def _until_told() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of ending us in the middle of a line."""
-    told, signals = threading.Event(), (signal.SIGINT, signal.SIGTERM)
+def _until_told() -> Iterator[Flag]:
+    """A flag that Ctrl-C and SIGTERM set, instead of ending us in the middle of a line."""
+    told, signals = Flag(), (signal.SIGINT, signal.SIGTERM)
     before = {each: signal.signal(each, lambda *_: told.set()) for each in signals}
     try:
         yield told
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+        told.close()
 
 
 def _log(*lines: str) -> None:

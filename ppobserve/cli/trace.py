@@ -7,14 +7,13 @@ import json
 import math
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ppobserve.cli import options
-from ppobserve.cli.interrupt import until_interrupted
+from ppobserve.cli.interrupt import Flag, until_interrupted
 from ppobserve.cli.values import duration, whole
 from ppobserve.kernel.features import gather
 from ppobserve.model.nearest import question
@@ -89,7 +88,7 @@ def follow(
     args: argparse.Namespace,
     show: Callable[[Event], None],
     note: Callable[[Dropped], None],
-    stop: threading.Event,
+    stop: Flag,
 ) -> int:
     """Show events until Ctrl-C, the count or the time has come; how many."""
     end = time.monotonic() + (args.seconds or math.inf)
