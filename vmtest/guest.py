@@ -127,8 +127,8 @@ def boot(
     with started(vng(kernel, script, results, kvm=kvm, counted=counted, root=root), results / "console") as guest:
         for text in follow(log, guest, end):
             print("".join(prefix + line for line in text.splitlines(keepends=True)), end="", flush=True)
-    if status.exists():
-        return int(status.read_text())
+    if status.exists() and (said := status.read_text()):  # empty: the guest was ended between the two steps of echo
+        return int(said)
     why = f"did not finish within {limit:.0f} s" if time.monotonic() > end else f"ended early (vng: {guest.returncode})"
     raise GuestError(f"{kernel.name} in a guest {why}; its console, {results / 'console'}, ends so:\n{tail(results)}")
 

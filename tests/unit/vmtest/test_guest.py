@@ -56,6 +56,11 @@ def test_a_guest_that_dies_says_so(boot):
         boot("echo no qemu; exit 7")
 
 
+def test_a_status_that_was_not_written_out_is_none(boot, tmp_path):
+    with pytest.raises(guest.GuestError, match=r"ended early \(vng: 1\)"):
+        boot(f"touch {tmp_path}/status; exit 1")
+
+
 @pytest.fixture
 def kernel(tmp_path):
     """A kernel with one module, and the root of another user space."""
