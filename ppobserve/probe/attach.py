@@ -27,6 +27,8 @@ AUDIT_MAP, AUDIT_PROGRAM = "stats", "sample_stats"
 SECONDS, SECONDS_EMULATED, MOST_SECONDS = 30.0, 120.0, 600.0
 """Limits of the loader: on an idle core, the least on an emulated one, the most on any."""
 PROBES = ("kprobe", "kretprobe")
+FILES = "ulimit -n 1024"
+ROOM = f"{FILES}  (a service: LimitNOFILE=, MemoryMax=)"
 _SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
 
 
@@ -223,7 +225,7 @@ def load(request: Mapping[str, Any], seconds: float) -> dict[str, int]:
         raise LoaderError(
             f"only {len(fds)} of {len(reply['fds'])} descriptors arrived from the BCC loader",
             because="this process may not have that many open files",
-            fix="ulimit -n 1024",
+            fix=FILES,
         )
     return dict(zip(reply["fds"], fds, strict=True))
 
@@ -245,4 +247,6 @@ def _error(reply: Mapping[str, str]) -> Exception:
         return no_bcc(message)
     if kind == "wrong_bcc":
         return wrong_bcc(message)
+    if kind == "exhausted":
+        return LoaderError(message, because=reply["log"], fix=ROOM)
     return _RungFailed("\n  ".join(filter(None, [message, reply["log"]])))

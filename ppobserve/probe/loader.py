@@ -10,6 +10,7 @@ socket: a JSON object with the names of the descriptors that come along, or with
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -31,6 +32,9 @@ TYPES = {
 """Program and attach type of each kind of hook."""
 TRAMPOLINES = frozenset({"fentry", "fexit"})
 
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Refusals that every rung would meet: this process has no descriptor left, or the kernel no memory for it."""
+
 Item = Mapping[str, str]
 """One program: its ``kind``, its ``function`` in the C, the ``event`` it is for (empty: run on demand)."""
 
@@ -45,7 +49,7 @@ def main() -> None:
     except _Refused as refused:
         _send(channel, {"error": str(refused), "kind": refused.kind}, [])
     except Exception as error:  # whatever BCC raises becomes a sentence of the parent
-        _send(channel, {"error": str(error) or repr(error), "kind": "refused"}, [])
+        _send(channel, {"error": str(error) or repr(error), "kind": _kind(error)}, [])
     sys.stderr.flush()
     os._exit(0)
 
@@ -56,6 +60,11 @@ class _Refused(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def _kind(error: Exception) -> str:
+    """Return ``exhausted`` for what every rung would meet, ``refused`` for what another rung may escape."""
+    return "exhausted" if isinstance(error, OSError) and error.errno in EXHAUSTED else "refused"
 
 
 def _send(channel: socket.socket, reply: dict[str, Any], fds: list[int]) -> None:
@@ -124,7 +133,7 @@ def _load(compiled: Any, item: Item, ids: Mapping[str, int]) -> int:
         return programs.load(kind, code, item["function"], attach=attach, btf_id=ids.get(item["event"], 0))
     except bpf.BpfError as error:
         purpose = f", the {item['kind']} of {item['event']}" if item["event"] else ""
-        raise _Refused("refused", f"cannot load {item['function']}{purpose}: {_why(error)}") from error
+        raise _Refused(_kind(error), f"cannot load {item['function']}{purpose}: {_why(error)}") from error
 
 
 def _attach(program: int, item: Item) -> int:
@@ -137,7 +146,7 @@ def _attach(program: int, item: Item) -> int:
             return programs.attach_raw_tracepoint(program, event)
         return perf.run_at(perf.open_kprobe(event, at_return=kind == "kretprobe"), program)
     except OSError as error:
-        raise _Refused("refused", f"cannot attach {kind} to {event}: {_why(error)}") from error
+        raise _Refused(_kind(error), f"cannot attach {kind} to {event}: {_why(error)}") from error
 
 
 def _why(error: OSError) -> str:

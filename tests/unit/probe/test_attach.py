@@ -129,6 +129,13 @@ def test_without_bcc_no_rung_is_tried_in_vain(
     assert all(name in caught.value.fix for name in ("apt", "dnf", "pacman"))
 
 
+def test_a_limit_that_every_rung_would_meet_takes_no_rung_away(loader: Callable[..., Loader]) -> None:
+    fake = loader({rung: "cannot load slow_exit: Too many open files" for rung in Rung}, kind="exhausted")
+    with pytest.raises(LoaderError, match=r"^cannot load slow_exit: Too many open files") as caught:
+        attach.attach(KERNEL, Level.STANDARD)
+    assert (len(fake.asked), caught.value.fix) == (1, attach.ROOM)
+
+
 def test_who_is_not_root_is_told_before_anything_is_compiled(loader: Callable[..., Loader]) -> None:
     fake = loader()
     with pytest.raises(NotObservable, match="needs root") as caught:
