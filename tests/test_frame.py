@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import architecture_picture
+from scripts import architecture_picture, run_tiers
 
 TOP = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -144,6 +144,11 @@ def test_places_in_the_guides_exist() -> None:
     named = [(path.name, place) for path in tracked(*GUIDES) for place in paths(path.read_text())]
     assert len(named) > 40
     assert [(guide, place) for guide, place in named if not is_there(place)] == []
+
+
+def test_contributing_says_how_to_run_every_tier() -> None:
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    assert {target for line in code(text) for target in targets(line)} >= {*run_tiers.HOST, *run_tiers.GUESTS}
 
 
 def test_readme_leads_to_the_guides() -> None:
