@@ -15,8 +15,9 @@ from ppobserve.export.text import Lines, head
 from ppobserve.model.fold import Cardinality
 from ppobserve.model.metrics import TABLE, counters, gauges
 
-Encode = Callable[[Collector], bytes]
-"""One of prometheus_client's ``generate_latest``."""
+Encode = Callable[..., bytes]
+"""One of prometheus_client's ``generate_latest``. The type of its argument differs: a registry in 0.21 (Debian 13), a
+collector in 0.26."""
 
 
 class Exposition:
