@@ -42,7 +42,7 @@ def _add_top(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--job", metavar="REGEX", default=Scope.job, help=f"job of the targets (default: {Scope.job})")
     parser.add_argument("--hosts", type=_hosts, metavar="N", default=Scope.hosts, help="how many of the worst")
     parser.add_argument("--window", type=_window, default=Scope.window, help="what rates are over (default: 5m)")
-    parser.add_argument("--limit", type=_hosts, metavar="N", default=20, help="show so many pools at most")
+    parser.add_argument("--limit", type=_hosts, metavar="N", default=20, help="show at most N pools")
     parser.add_argument(
         "--timeout", type=seconds_between(0.1, 600), default=SECONDS, metavar="S", help="seconds a query may take"
     )

@@ -35,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-bytes", type=size, default=MAX_BYTES, metavar="N", help="begin a new file at this size (default: 256M)"
     )
-    parser.add_argument(
-        "--keep", type=whole, default=KEEP, metavar="N", help="so many old ones stay, renamed (default: 3)"
-    )
+    parser.add_argument("--keep", type=whole, default=KEEP, metavar="N", help="keep N rotated files (default: 3)")
     options.add_source(parser)
     options.add_probe_options(parser)
 

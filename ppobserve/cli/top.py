@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_view(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", metavar="COLUMN", help="numbers from the highest, names from A (default: busiest)")
     parser.add_argument("--reverse", action="store_true", help="sort the other way round")
-    parser.add_argument("--limit", type=partial(whole, what="pools"), metavar="N", help="show so many pools at most")
+    parser.add_argument("--limit", type=partial(whole, what="pools"), metavar="N", help="show at most N pools")
     parser.add_argument(
         "--filter", default="", metavar="TERMS", help="only pools that fit: 'netdev=eth* mismatches>0 mlx5'"
     )

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"events a second on each CPU, 0 for all (default: {DEFAULT_LIMIT})",
     )
     parser.add_argument("--stack", action="store_true", help="with the kernel functions that led to each event")
-    parser.add_argument("-n", "--count", type=whole, metavar="N", help="end after so many events")
+    parser.add_argument("-n", "--count", type=whole, metavar="N", help="stop after N events")
     parser.add_argument("--seconds", type=duration, metavar="S", help="end after so long")
     parser.add_argument("-w", "--wide", action="store_true", help="more columns, and none of them clipped")
     parser.add_argument("--json", action="store_true", help="a JSON document a line")

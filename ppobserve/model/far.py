@@ -100,7 +100,7 @@ def _mismatch_todo(device: Device, nodes: Mapping[tuple[str, ...], int]) -> str:
         wanted[node] = wanted.get(node, 0) + count
     most = max(wanted, key=lambda node: wanted[node])
     keep = (
-        "keep the device's interrupts (look at irqbalance), its NAPI threads and whoever sends to it on this host on "
+        "keep the device's interrupts (look at irqbalance), its NAPI threads and the local programs that send to it on "
         "CPUs of one node, best the device's own."
     )
     if (fixed := {str(pool.nid) for pool in device.pools}) == set(wanted):
@@ -131,6 +131,6 @@ def _remote(device: str, share: float, pages: float) -> Finding:
         "nodes.",
         {"median_share_of_waiting_pages": share, "most_remote_pages": pages},
         "Move the consumer (the device's interrupts, its NAPI threads) to the pages' node; or take the device down and "
-        "up again, so that the driver makes its pools anew for the node where they are consumed.",
+        "up again, so that the driver recreates its pools for the node where they are consumed.",
         far=True,
     )

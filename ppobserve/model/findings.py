@@ -74,7 +74,7 @@ def _leak(sample: PoolSample, grown: int, rate: float) -> Finding:
         f"{named(sample)} has {pages:,.0f} pages in flight, {grown:,} more than at the beginning, and it only went up: "
         f"{rate:,.1f} pages ({rate * PAGE_KIB:,.0f} KiB) a second. That is a leak, or a queue that fills.",
         {"inflight_pages": pages, "grown_pages": grown, "pages_per_second": rate},
-        "See whether a socket does not read what has come (ss -tm). If all do, whoever took the pages has lost them.",
+        "Look for sockets with unread data (ss -tm). If there are none, the pages were leaked.",
     )
 
 
@@ -117,7 +117,7 @@ def negative_inflight(span: Span) -> Iterator[Finding]:
         pages = sample.gauges.get("inflight_pages", 0.0)
         if pages < 0:
             said = f"{named(sample)} got {-pages:,.0f} pages more back than it took: some were returned twice."
-            todo = "That is a bug of the driver, or of whoever returns its pages. Report it, with this recording."
+            todo = "This is a bug in the driver or in code that returns its pages. Report it with this recording."
             evidence = {"inflight_pages": pages}
             yield Finding("negative_inflight", Severity.CRITICAL, named(sample), said, evidence, todo)
 
@@ -158,7 +158,9 @@ def _healthy(span: Span) -> Finding:
     counters, seconds = span.counters(), span.seconds
     evidence = {"seconds": seconds, **{name: total(counters.get(name)) for name in _USE}}
     if not any(evidence[name] for name in _USE):
-        return Finding("idle", Severity.NOTICE, "", "No pool was used meanwhile: there is nothing to judge.", evidence)
+        return Finding(
+            "idle", Severity.NOTICE, "", "No pool was used in this time: there is nothing to judge.", evidence
+        )
     pools = sum(sample.pool.state is not State.ENDED for sample in span.pools.values())
     which = "the one pool" if pools == 1 else f"any of {pools} pools"
     said = (

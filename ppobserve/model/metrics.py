@@ -83,7 +83,7 @@ SELF_METRICS = (
     Metric("hook_attached", "gauge", "1 while the hook is attached.", ("hook", "kind", "symbol")),
     Metric("hook_missed", "counter", "Events that the kernel did not show to the hook's program.", ("hook",)),
     Metric("pools_tracked", "gauge", "Pools that are being counted."),
-    Metric("pools_folded", "gauge", "Pools or devices without series of their own: max_series was reached."),
+    Metric("pools_folded", "gauge", "Pools or devices aggregated because max_series was reached."),
     Metric("pools_inflight_negative", "gauge", "Pools that have given back more pages than they took."),
     Metric("pools_dropped", "counter", "Pools that are not counted because the table of pools was full."),
     Metric(
@@ -92,12 +92,12 @@ SELF_METRICS = (
     Metric(
         "audit_divergence",
         "gauge",
-        "Events that only one of the kernel and ppobserve counted, where the kernel counts, too: 0 when all is well.",
+        "Difference between ppobserve's count and the kernel's own, in events; 0 when they agree.",
         ("counter",),
     ),
-    Metric("bpf_runs", "counter", "Runs of our programs, estimated from samples.", ("program",)),
-    Metric("bpf_seconds", "counter", "CPU time that our programs took, estimated from samples.", ("program",)),
-    Metric("levels_below", "gauge", "Levels below the configured one that the daemon went to keep its budget."),
+    Metric("bpf_runs", "counter", "Runs of the BPF programs, estimated from samples.", ("program",)),
+    Metric("bpf_seconds", "counter", "CPU time that the BPF programs took, estimated from samples.", ("program",)),
+    Metric("levels_below", "gauge", "Levels stepped down to stay within the CPU budget."),
     Metric(
         "netns_unreadable",
         "gauge",

@@ -209,7 +209,7 @@ def _unavailable(features: Features, level: Level, rung: Rung) -> dict[str, str]
     missing = {}
     if rung is Rung.TRACEPOINT:
         missing["refill"] = (
-            "a refill that finds what it wants passes no tracepoint: batches and misses need a function hook"
+            "refill batches and misses are not counted: they pass no tracepoint, and need a function hook"
         )
     if level is Level.FULL and (why := _no_allocs(features, rung)):
         missing["alloc"] = f"{why}: level full counts what standard does"

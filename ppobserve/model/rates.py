@@ -97,12 +97,12 @@ def incomparable(new: Snapshot, old: Snapshot) -> str:
     if "" not in (new.host, old.host) and (new.host, new.kernel) != (old.host, old.kernel):
         return f"this is another host: {new.host}, {new.kernel}"
     if started_anew(new, old):
-        return "the host was started anew"
+        return "the host was restarted"
     if (new.plan.level, new.plan.rung) != (old.plan.level, old.plan.rung):
         return f"counting goes on at level {new.plan.level.value} by {new.plan.rung.value}"
     now = _totals(new)
     if any(now.get(name, 0) < events for name, events in _totals(old).items()):
-        return "counting began anew"
+        return "the counters were reset"
     return ""
 
 

@@ -19,7 +19,7 @@ class Moment:
     position: float
     """Of its end, in seconds since the first snapshot."""
     rows: Mapping[Key, Row]
-    """Of pools that were there, by their keys; no rates in them where counting began anew."""
+    """Of pools that were there, by their keys; no rates in them where the counters were reset."""
     returns: Mapping[str, float]
     """Pages a second by reason; empty where there are no rates."""
 

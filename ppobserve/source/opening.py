@@ -76,7 +76,7 @@ def _recording(path: Path, say: Callable[[str], None]) -> Source:
 def _live(opening: Opening, say: Callable[[str], None]) -> Source:
     if not opening.is_particular and (daemon := local_daemon(say)):
         url, source = daemon
-        say(f"reading the daemon at {url}; --level and --rung attach anew")
+        say(f"reading the daemon at {url}; --level or --rung attaches other programs")
         return source
     from ppobserve.source.live import Live
 
@@ -104,5 +104,5 @@ def local_daemon(say: Callable[[str], None] = lambda _: None) -> tuple[str, Sour
             return url, Remote(url)
         strange.append(f"{url} is the daemon of another host, {snapshot.host}")
     for why in strange:
-        say(f"{why}; attaching anew")
+        say(f"{why}; attaching programs instead")
     return None

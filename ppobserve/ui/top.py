@@ -27,7 +27,7 @@ def headings(columns: Sequence[Column] = COLUMNS) -> str:
 def table(rows: Iterable[Row], columns: Sequence[Column] = COLUMNS, *, filtered: bool = False) -> str:
     """A line for each pool; a sentence where there is none."""
     lines = [" ".join(column.cell(column.shown(row)) for column in columns).rstrip() for row in rows]
-    nothing = "no pool fits the filter" if filtered else "no pool was used meanwhile"
+    nothing = "no pool fits the filter" if filtered else "no pool was used in this time"
     return "\n".join(lines) if lines else nothing
 
 

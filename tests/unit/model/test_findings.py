@@ -252,7 +252,7 @@ def test_counting_that_begins_anew_is_not_taken_for_gains() -> None:
     before = mismatching(100, 1000)
     after = [replace(each, time=each.time + 100) for each in mismatching(100, 1000)]
     span = span_of([*before, *after])
-    assert span.broken == ("counting began anew",)
+    assert span.broken == ("the counters were reset",)
     assert findings(span)[0].evidence["mismatch_pages"] == 4000
     assert [bool(each.returns) for each in span.moments].count(False) == 1
 

@@ -34,8 +34,8 @@ def test_a_clock_that_goes_back_gives_no_rates() -> None:
     [
         (seen(1001, 8), ""),
         (seen(1001, 7), ""),
-        (seen(1001, 6), "counting began anew"),
-        (snapshot(time=1001), "counting began anew"),
+        (seen(1001, 6), "the counters were reset"),
+        (snapshot(time=1001), "the counters were reset"),
         (seen(1001, 8, host="other"), "this is another host: other, 6.12.57-amd64"),
         (seen(1001, 8, kernel="7.3"), "this is another host: host, 7.3"),
         (seen(1001, 8, host=""), ""),
@@ -75,7 +75,7 @@ def test_rates_are_of_the_time_that_passed_whatever_the_clock_was_set_to(seconds
 
 def test_a_host_that_was_started_anew_gives_no_rates() -> None:
     """Even where it has counted more meanwhile."""
-    assert incomparable(seen(1900, 13, uptime=90.0), seen(1000, 7, uptime=500.0)) == "the host was started anew"
+    assert incomparable(seen(1900, 13, uptime=90.0), seen(1000, 7, uptime=500.0)) == "the host was restarted"
     assert incomparable(seen(900, 13, uptime=400.0), seen(1000, 7, uptime=500.0)) == "the clock went back by 100 s"
     assert incomparable(seen(1001, 13), seen(1000, 7, uptime=500.0)) == ""
 

@@ -68,7 +68,7 @@ def test_live_is_the_daemon_where_one_runs(daemon: Source, asked: list[tuple[Lev
     source = open_source("live", say=said.append)
     assert isinstance(source, Remote) and source.read().host == platform.node()
     assert asked == []
-    assert said == [f"reading the daemon at {source.url}; --level and --rung attach anew"]
+    assert said == [f"reading the daemon at {source.url}; --level or --rung attaches other programs"]
 
 
 def test_who_asks_for_a_level_attaches(daemon: Source, asked: list[tuple[Level, Rung | None]]) -> None:
@@ -85,7 +85,10 @@ def test_a_port_that_leads_to_another_host_is_not_ours(
     said: list[str] = []
     open_source("live", say=said.append)
     assert asked == [(Level.STANDARD, None)]
-    assert said[0] == f"{opening.DAEMONS[1]} is the daemon of another host, {daemon.shown[0].host}; attaching anew"
+    assert (
+        said[0]
+        == f"{opening.DAEMONS[1]} is the daemon of another host, {daemon.shown[0].host}; attaching programs instead"
+    )
 
 
 def test_a_daemon_of_another_schema_is_told_before_all_is_attached_twice(
@@ -96,7 +99,9 @@ def test_a_daemon_of_another_schema_is_told_before_all_is_attached_twice(
     said: list[str] = []
     open_source("live", say=said.append)
     assert asked == [(Level.STANDARD, None)]
-    assert said[0] == (f"cannot read {opening.DAEMONS[1]}: cannot read a document of schema 2; attaching anew")
+    assert said[0] == (
+        f"cannot read {opening.DAEMONS[1]}: cannot read a document of schema 2; attaching programs instead"
+    )
 
 
 def test_a_daemon_that_is_slow_is_told(
@@ -126,7 +131,7 @@ def test_a_daemon_that_is_slow_is_told(
     assert answered.wait(30)
     assert capsys.readouterr().err == "", "the daemon has nothing to say about who did not wait"
     assert asked == [(Level.STANDARD, None)]
-    assert said[0] == f"cannot read {opening.DAEMONS[1]}: no whole answer within 0.1 s; attaching anew"
+    assert said[0] == f"cannot read {opening.DAEMONS[1]}: no whole answer within 0.1 s; attaching programs instead"
 
 
 @pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.ENETUNREACH])

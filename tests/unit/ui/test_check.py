@@ -76,7 +76,7 @@ def test_reasons_and_fixes_are_told_once() -> None:
     told = " ".join(report(document(plan=plan_document(chosen))).split())
     for words in (REFUSED["fentry"], REFUSED["kprobe"], "to do better: boot a kernel with CONFIG_KPROBES=y"):
         assert told.count(words) == 1
-    assert told.count("not counted here: a refill") == 1
+    assert told.count("not counted here: refill batches") == 1
 
 
 @pytest.mark.parametrize(("observable", "word"), [(True, "yes"), (False, "no")])

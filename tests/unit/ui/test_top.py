@@ -63,7 +63,7 @@ def test_a_detached_pool_is_marked_and_the_mark_explained() -> None:
 
 
 def test_dashes_are_explained_where_the_plan_has_them() -> None:
-    assert footnotes(plan(rung=Rung.TRACEPOINT), []).startswith("-: a refill that finds what it wants")
+    assert footnotes(plan(rung=Rung.TRACEPOINT), []).startswith("-: refill batches and misses")
 
 
 @pytest.mark.parametrize("level", Level)
@@ -75,7 +75,7 @@ def test_what_no_column_lacks_is_not_explained(level: Level) -> None:
 
 
 def test_a_quiet_host_gets_a_sentence() -> None:
-    assert table([]) == "no pool was used meanwhile"
+    assert table([]) == "no pool was used in this time"
 
 
 def test_the_header_says_what_is_counted_and_how() -> None:
