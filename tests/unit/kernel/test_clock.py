@@ -27,9 +27,9 @@ def test_clocks_are_apart_only_where_the_time_of_a_reading_does_not_explain_it(
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """A kernel whose clocks are a day, and three, ahead. Every other look takes a tenth of a second."""
+    """A kernel whose clocks are a day, and three, ahead. Every other look takes half a second."""
     stamped: list[bytes] = []
-    slow = cycle((0.1, 0.0))
+    slow = cycle((0.5, 0.0))
 
     def run(program: int) -> int:
         time.sleep(next(slow))
@@ -50,8 +50,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 def test_the_quickest_look_tells_the_shift(kernel: list[bytes]) -> None:
     measured = measure()
     assert len(kernel) == clock.TRIES
-    assert abs(measured.monotonic_shift - DAY) < 10**7
-    assert abs(measured.boottime_shift - 3 * DAY) < 10**7
+    assert abs(measured.monotonic_shift - DAY) < 10**8
+    assert abs(measured.boottime_shift - 3 * DAY) < 10**8
 
 
 def test_the_kernels_time_is_ours_and_the_shift() -> None:

@@ -83,7 +83,7 @@ def test_progress_is_a_line_for_all_guests(run, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(schedule, "PROGRESS_SECONDS", 0.2)
     lines = ["tests/live/test_a.py::test_a PASSED  [  7%]", "tests/live/test_a.py::test_b FAILED  [ 14%]"]
     written = "; ".join(f"echo '{line}' >> log" for line in lines)
-    run(newest=guest(f"{written}; sleep 0.5", "7.3.4-1")).finished("newest")
+    run(newest=guest(f"{written}; sleep 3", "7.3.4-1")).finished("newest")
     assert "0 min: newest 7.3.4-1: 14 %, 1 failed" in capsys.readouterr().out.splitlines()
 
 
