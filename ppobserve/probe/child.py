@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ LOADER = (sys.executable, "-m", "ppobserve.probe.loader")
 _MAX_FDS = 64
 _REPLY_BYTES = 64 * 1024
 _LOG_LINES = 12
+_PROC = Path("/proc")
 _LAST_WORDS = 1.0
 """Seconds that a child which closed its socket has to end by itself, so that its exit status is its own."""
 
@@ -31,6 +33,7 @@ def ask(
     """The child's reply and the descriptors that came with it.
 
     LoaderError when it could not be started, crashed, wrote nonsense, or took longer than *seconds*; then it is killed.
+    The time in which it could have run and got no CPU does not count: on a busy host that is most of it.
     A reply that is itself an error is given back with what the child wrote to its standard error, the verifier's words
     among it, as ``log``.
     """
@@ -79,7 +82,7 @@ def _run(command: Sequence[str], asked: IO[bytes], written: IO[bytes], seconds: 
         with theirs:
             child = _start([*command, str(theirs.fileno())], theirs, asked, written)
         try:
-            text, fds = _reply(ours, seconds)
+            text, fds = _reply(ours, child.pid, seconds)
             with suppress(subprocess.TimeoutExpired):
                 child.wait(0 if text else _LAST_WORDS)
         finally:
@@ -107,18 +110,29 @@ def _start(
         raise LoaderError(f"cannot start the BCC loader {command[0]}: {error.strerror}") from None
 
 
-def _reply(channel: socket.socket, seconds: float) -> tuple[bytes, list[int]]:
-    channel.settimeout(seconds)
-    try:
-        text, fds, _, _ = socket.recv_fds(channel, _REPLY_BYTES, _MAX_FDS)
-    except TimeoutError:
-        raise LoaderError(
-            f"the BCC loader did not finish within {seconds:.0f} s, and was ended",
-            fix="look at the machine's load and memory: compiling takes 110 MiB and less than a second on an idle core",
-        ) from None
-    for fd in fds:
-        os.set_inheritable(fd, False)
-    return text, list(fds)
+def _reply(channel: socket.socket, pid: int, seconds: float) -> tuple[bytes, list[int]]:
+    begin = time.monotonic()
+    while (left := begin + seconds + _waited(pid) - time.monotonic()) > 0:
+        channel.settimeout(left)
+        with suppress(TimeoutError):
+            text, fds, _, _ = socket.recv_fds(channel, _REPLY_BYTES, _MAX_FDS)
+            for fd in fds:
+                os.set_inheritable(fd, False)
+            return text, list(fds)
+    raise LoaderError(
+        f"the BCC loader did not finish within {seconds:.0f} s, and was ended",
+        fix="look at the machine's load and memory: compiling takes 110 MiB and less than a second on an idle core",
+    )
+
+
+def _waited(pid: int) -> float:
+    """Return the seconds that a process was ready to run and had no CPU (Documentation/scheduler/sched-stats.rst).
+
+    0 on a kernel without CONFIG_SCHED_INFO.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        return int((_PROC / str(pid) / "schedstat").read_text().split()[1]) / 1e9
+    return 0.0
 
 
 def _parsed(text: bytes, fds: Sequence[int], log: str) -> dict[str, Any]:

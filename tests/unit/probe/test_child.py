@@ -8,10 +8,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ppobserve.errors import LoaderError
+from ppobserve.probe import child
 from ppobserve.probe.child import ask
 
 CHANNEL = "import json, os, socket, sys, time; channel = socket.socket(fileno=int(sys.argv[1])); "
@@ -156,6 +158,33 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path, code: str, size: int) -> No
     with pytest.raises(LoaderError, match="did not finish within"):
         ask({"text": "x" * size}, 0.3, acting(hanging))
     assert not note.exists() or not os.path.exists(f"/proc/{note.read_text()}")
+
+
+def test_a_child_that_waits_for_a_cpu_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel says that it had none for an hour."""
+    monkeypatch.setattr(child, "_PROC", tmp_path)
+    begin = child._start
+
+    def start(*arguments: Any) -> Any:
+        process = begin(*arguments)
+        (tmp_path / str(process.pid)).mkdir()
+        (tmp_path / str(process.pid) / "schedstat").write_text("1009 3600000000000 7\n")
+        return process
+
+    monkeypatch.setattr(child, "_start", start)
+    reply, _ = ask({}, 0.1, acting(READ + "time.sleep(1); channel.send(b'{\"late\": 1}')"))
+    assert reply["late"] == 1
+
+
+@pytest.mark.parametrize("text", ["", "x y z", "7"])
+def test_a_kernel_that_does_not_tell_who_waits_for_a_cpu_is_no_error(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_PROC", tmp_path)
+    assert child._waited(1009) == 0
+    (tmp_path / "1009").mkdir()
+    (tmp_path / "1009/schedstat").write_text(text)
+    assert child._waited(1009) == 0
 
 
 def test_the_folder_that_ppobserve_is_started_in_is_no_source_of_code(
