@@ -6,8 +6,8 @@ Its mounts are in namespaces of its own: they end with the command, also if it o
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,11 +46,16 @@ def command(root: Path, script: str, results: Path | None = None, *, writable: b
     return [sys.executable, "-m", "vmtest.chroot", *enter]
 
 
-def main() -> None:
-    """Become the command in the arguments, which dies with its parent."""
+def main() -> int:
+    """Run the command in the arguments, which is killed if this process ends: by itself, unshare ignores signals."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.run(sys.argv[1:], preexec_fn=_die_with_parent).returncode
+
+
+def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.execvp(sys.argv[1], sys.argv[1:])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

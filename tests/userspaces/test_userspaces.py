@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +29,7 @@ Passed = Callable[[str], Path]
 Have = Callable[[str], Userspace]
 TOO_OLD_FOR = ("python3 -m ppobserve.cli.main check", "python3 -m ppobserve.cli.main", "scripts/setup")
 WAIT_SECONDS = 60
+NAP = f"600.{os.getpid()}"
 HERE = "{}.{}".format(*sys.version_info)
 
 
@@ -102,19 +105,20 @@ def test_every_version_that_is_classified_runs_in_a_tier(userspace: Have) -> Non
     assert classified == {HERE, *pythons.VERSIONS, *(userspace(suite).python for suite in SUITES)}
 
 
-def test_nothing_stays_when_what_runs_there_is_killed(userspace: Have, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays_when_what_runs_there_is_ended(number: signal.Signals, userspace: Have, tmp_path: Path) -> None:
     before = Path("/proc/mounts").read_text()
-    words = chroot.command(userspace(next(iter(SUITES))).root, f"touch {tmp_path}/up; exec sleep 601", tmp_path)
+    words = chroot.command(userspace(next(iter(SUITES))).root, f"touch {tmp_path}/up; exec sleep {NAP}", tmp_path)
     with subprocess.Popen(words, cwd=TOP) as running:
-        wait_until(lambda: (tmp_path / "up").exists())
-        assert sleepers()
-        running.kill()
+        wait_until(lambda: (tmp_path / "up").exists() and bool(sleepers()))
+        running.send_signal(number)
+        assert running.wait(WAIT_SECONDS) == -number
     wait_until(lambda: not sleepers())
     assert Path("/proc/mounts").read_text() == before
 
 
 def sleepers() -> list[Path]:
-    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if _read(path) == b"sleep\x00601\x00"]
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if _read(path) == f"sleep\0{NAP}\0".encode()]
 
 
 def _read(path: Path) -> bytes:
