@@ -14,7 +14,7 @@ PpobserveError
     │   └── NobodyThere   nothing listens on that address
     ├── PrometheusError   Prometheus could not be asked, refused a query, or knows nothing of us
     ├── ListenError       the daemon's address could not be taken
-    ├── OutputError       standard output is closed, full or broken
+    ├── OutputError       standard output is closed, or a disk is full or broken
     └── LabError          traffic could not be made
 """
 
@@ -85,7 +85,7 @@ class ListenError(HostError):
 
 
 class OutputError(HostError):
-    """Standard output is closed, on a full disk, or broken."""
+    """Standard output is closed or broken, or a disk is full or broken."""
 
 
 class LabError(HostError):

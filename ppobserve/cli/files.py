@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ppobserve.cli.streams import encoded
 from ppobserve.errors import UsageError
+from ppobserve.kernel.disk import cannot_write
 
 
 def read_text(path: Path, error: type[UsageError] = UsageError) -> str:
@@ -31,7 +32,7 @@ def write_text(path: Path, text: str) -> None:
             file.write(encoded(text))
         half.replace(target)
     except OSError as refused:
-        raise UsageError(f"cannot write {path}: {refused.strerror}") from None
+        raise cannot_write(path, refused, UsageError) from None
     finally:  # Ctrl-C, too, leaves nothing behind
         with suppress(OSError):
             half.unlink()

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ppobserve.errors import RecordingError
+from ppobserve.errors import PpobserveError, RecordingError
+from ppobserve.kernel.disk import cannot_write
 from ppobserve.model.recording import BEGINNING, to_line
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source.unpack import MARK
@@ -24,7 +25,8 @@ class Recorder:
     """Appends snapshots to a file, as gzip if its name ends in ``.gz``.
 
     A file that has reached *max_bytes* (0: never) becomes ``NAME.1.gz``, those before it move one number up, and *keep*
-    of them stay. RecordingError when the file is something else, is being recorded into, or can't be written.
+    of them stay. RecordingError when the file is something else, is being recorded into, or can't be written;
+    OutputError when its disk is full or broken.
     """
 
     def __init__(self, path: Path, max_bytes: int = 0, keep: int = 1) -> None:
@@ -71,7 +73,7 @@ class Recorder:
             with self._explained():
                 _claim(fd, self._path)
                 clean = _is_clean(fd, self._path, packed)
-        except RecordingError:
+        except PpobserveError:
             os.close(fd)
             raise
         self._fd, self._head = fd, self._member.begin() if clean else b"\n" + self._member.begin()
@@ -89,10 +91,8 @@ class Recorder:
         try:
             yield
         except OSError as error:
-            raise RecordingError(
-                f"cannot write {self._path}: {error.strerror}",
-                because=f"{self.snapshots} snapshots were recorded" if self.snapshots else "",
-            ) from None
+            recorded = f"{self.snapshots} snapshots were recorded" if self.snapshots else ""
+            raise cannot_write(self._path, error, RecordingError, because=recorded) from None
 
 
 def rotated(path: Path, number: int) -> Path:

@@ -13,7 +13,7 @@ import pytest
 
 from ppobserve.cli import check, facts, files
 from ppobserve.cli.main import main
-from ppobserve.errors import LoaderError, UsageError
+from ppobserve.errors import LoaderError, OutputError, UsageError
 from ppobserve.model.facts import Facts, to_facts
 from ppobserve.model.features import Features
 from ppobserve.model.plan import make_plan
@@ -186,8 +186,9 @@ def full(*_: Any, **__: Any) -> Any:
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "f").write_text("old")
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(UsageError, match="No space left on device"):
+    with pytest.raises(OutputError, match=f"cannot write {tmp_path}/f: No space left on device") as caught:
         files.write_text(tmp_path / "f", "new")
+    assert caught.value.exit_status == 1
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"f": "old"}
 
 

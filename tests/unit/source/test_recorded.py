@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppobserve.errors import RecordingError, UsageError
+from ppobserve.errors import OutputError, RecordingError, UsageError
 from ppobserve.model import recording
 from ppobserve.model.recording import to_line
 from ppobserve.model.snapshot import Snapshot
@@ -356,8 +356,9 @@ def test_a_disk_that_is_full_is_a_sentence_and_what_was_recorded_stays(
 
     with monkeypatch.context() as full:
         full.setattr(recorder.os, "write", write)
-        with pytest.raises(RecordingError, match=r"No space left on device\n  3 snapshots were recorded"):
+        with pytest.raises(OutputError, match=r"No space left on device\n  3 snapshots were recorded") as caught:
             record(path, sent[:4])
+    assert caught.value.exit_status == 1
     record(path, sent[4:])
     assert everything(path) == [*sent[:3], sent[4]]
 
