@@ -60,8 +60,8 @@ def moving_dropped(features: Features, frames: int = MOVING_FRAMES) -> Sent:
     kernel that may let it stay, that takes some tries. What is redirected overflows the pool's ring, a return a frame,
     also while it ends."""
     sent = 0
-    with roaming() as (program, moves):
-        for _ in range(1 if STAYED else TRIES):
+    for _ in range(1 if STAYED else TRIES):
+        with roaming() as (program, moves):  # anew: from one pool to the next is no move
             _moving(features, threading.Thread(target=_burst, args=(program, frames, BATCH, SIZE)))
             sent += frames
             if moves() > 1:
