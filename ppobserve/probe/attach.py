@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
@@ -28,6 +29,8 @@ SECONDS, SECONDS_EMULATED, MOST_SECONDS = 30.0, 120.0, 600.0
 """Limits of the loader: on an idle core, the least on an emulated one, the most on any."""
 PROBES = ("kprobe", "kretprobe")
 FILES = "ulimit -n 1024"
+_NO_ROOM_FOR_MAP = re.compile(r"could not open bpf map: \w+, error: (Cannot allocate memory|Too many open files)")
+"""What BCC prints: it makes the maps itself, and raises no error number."""
 ROOM = f"{FILES}  (a service: LimitNOFILE=, MemoryMax=)"
 _SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
 
@@ -247,6 +250,6 @@ def _error(reply: Mapping[str, str]) -> Exception:
         return no_bcc(message)
     if kind == "wrong_bcc":
         return wrong_bcc(message)
-    if kind == "exhausted":
+    if kind == "exhausted" or _NO_ROOM_FOR_MAP.search(reply["log"]):
         return LoaderError(message, because=reply["log"], fix=ROOM)
     return _RungFailed("\n  ".join(filter(None, [message, reply["log"]])))

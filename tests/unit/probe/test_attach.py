@@ -136,6 +136,18 @@ def test_a_limit_that_every_rung_would_meet_takes_no_rung_away(loader: Callable[
     assert (len(fake.asked), caught.value.fix) == (1, attach.ROOM)
 
 
+@pytest.mark.parametrize(
+    ("why", "tries"), [("Cannot allocate memory", 1), ("Too many open files", 1), ("Invalid argument", 3)]
+)
+def test_maps_without_room_are_no_fault_of_the_rung(loader: Callable[..., Loader], why: str, tries: int) -> None:
+    said = f"could not open bpf map: slots, error: {why}"
+    fake = loader({rung: "Failed to compile BPF module <text>" for rung in Rung}, log=said)
+    with pytest.raises(LoaderError if tries == 1 else NotObservable) as caught:
+        attach.attach(KERNEL, Level.STANDARD)
+    assert said in str(caught.value)
+    assert len(fake.asked) == tries
+
+
 def test_who_is_not_root_is_told_before_anything_is_compiled(loader: Callable[..., Loader]) -> None:
     fake = loader()
     with pytest.raises(NotObservable, match="needs root") as caught:
