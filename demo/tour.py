@@ -135,7 +135,11 @@ def _frames(daemon: Daemon) -> int:
 
 def processor(cpuinfo: Path = CPUINFO) -> str:
     """ "emulated" if QEMU carries out each instruction itself; "" if a CPU does."""
-    return "emulated, so everything takes longer" if "QEMU TCG" in cpuinfo.read_text() else ""
+    try:
+        text = cpuinfo.read_text()
+    except OSError:  # a /proc with subset=pid has none
+        return ""
+    return "emulated, so everything takes longer" if "QEMU TCG" in text else ""
 
 
 def _say(text: str) -> None:

@@ -153,9 +153,18 @@ def page() -> str:
     return "\n".join([HEAD, *ran, "", *heads, *rows, "", *reasons, BEFORE, support_userspaces.table()])
 
 
+def rungs_of(kernel: str) -> str:
+    """The rungs that a kernel of this series did not refuse when it ran."""
+    return _rungs(DOCS / "support" / f"{series_of(kernel)}.json")
+
+
 def rungs_of_newest() -> str:
     """The rungs that the newest kernel which ran does not refuse."""
-    cells = json.loads(_files()[-1].read_text())["rungs"]
+    return _rungs(_files()[-1])
+
+
+def _rungs(path: Path) -> str:
+    cells = json.loads(path.read_text())["rungs"]
     return ", ".join(rung for rung, cell in cells.items() if not cell["refused"])
 
 

@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(server: Server, service: Service, status: Callable[[], str]) -> None:
-    """Until a signal comes, look whether all is well, and tell systemd: ready after the first good read, alive as long
-    as reads work and hooks hold. It starts us anew where they don't."""
+    """Check the health until a signal comes, and report it to systemd: ready after the first good read, alive as long
+    as reads work and hooks are attached. systemd restarts the daemon otherwise."""
     ready, told = False, ""
     beat = min(BEAT, service.watchdog / 2) if service.watchdog else BEAT
     while True:

@@ -16,7 +16,7 @@ from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.snapshot import HookState
 from ppobserve.probe import abi, child, source
-from ppobserve.probe.hook_code import STAND_INS, Item, Purpose, in_order, items, on_demand, stand_ins
+from ppobserve.probe.hook_code import STAND_INS, Item, Purpose, end_of, in_order, items, on_demand, stand_ins
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
 MAPS = ("pools", "slots", "ledgers", "kept")
@@ -32,7 +32,6 @@ FILES = "ulimit -n 1024"
 _NO_ROOM_FOR_MAP = re.compile(r"could not open bpf map: \w+, error: (Cannot allocate memory|Too many open files)")
 """What BCC prints: it makes the maps itself, and raises no error number."""
 ROOM = f"{FILES}  (a service: LimitNOFILE=, MemoryMax=)"
-_SUFFIXES = {"fentry": "_entry", "kprobe": "_entry", "fexit": "_exit", "kretprobe": "_exit", "raw_tracepoint": ""}
 
 
 @dataclass
@@ -89,7 +88,7 @@ class Attached:
         found: dict[str, frozenset[int]] = {}
         for hook in self.plan.hooks:
             for item in items(hook, self.purpose):
-                name = hook.name + _SUFFIXES[item["kind"]]
+                name = hook.name + end_of(item)
                 found[name] = found.get(name, frozenset()) | self._programs(item)
         return found
 

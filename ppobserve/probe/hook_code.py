@@ -95,6 +95,12 @@ def _function(program: str, hook: PlannedHook, end: End, purpose: Purpose) -> st
     return purpose.prefix + (program if hook.rung is Rung.TRACEPOINT else f"{program}_{end.value}")
 
 
+def end_of(item: Item) -> str:
+    """Return ``_entry`` or ``_exit`` for a program in a function, and nothing for one at a tracepoint."""
+    rung, end = next(where for where, kind in _KINDS.items() if kind == item["kind"])
+    return "" if rung is Rung.TRACEPOINT else f"_{end.value}"
+
+
 def in_order(plan: Plan, purpose: Purpose) -> list[Item]:
     """Everything to attach for a plan. Exits come first: an entry without its exit would leave a refill open."""
     wanted = (item for hook in plan.hooks for item in items(hook, purpose))

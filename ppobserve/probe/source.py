@@ -26,7 +26,7 @@ from ppobserve.probe.include import joined
 
 _PACKAGE = Path(ppobserve.__file__).parent
 
-ON_DEMAND = ("sample/pool.c", "sample/kept.c")
+SAMPLES = ("sample/pool.c", "sample/kept.c")
 AUDIT = "sample/stats.c"
 
 
@@ -49,7 +49,7 @@ def shim_folder() -> Path:
 
 def files(plan: Plan, *, audits: bool = False) -> tuple[str, ...]:
     """The files of a plan that counts. What else they need they include themselves."""
-    return (*hook_code.files(plan, Purpose.COUNT), *ON_DEMAND, *((AUDIT,) if audits else ()))
+    return (*hook_code.files(plan, Purpose.COUNT), *SAMPLES, *((AUDIT,) if audits else ()))
 
 
 def text(plan: Plan, tables: abi.Tables, folder: Path | None = None, *, audits: bool = False) -> str:

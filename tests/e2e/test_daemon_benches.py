@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ppobserve.kernel.bpf import program_ids
-from tests.live.conftest import TURNS
 from tests.live.owned import left_since
 
 TOP = Path(__file__).parent.parent.parent
@@ -23,23 +22,14 @@ CLAIMS = {"scrape": 6, "memory": 4, "start": 3}
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("script", CLAIMS)
 def test_a_shortened_bench_prints_its_claims(script: str, figure: Callable[..., None]) -> None:
-    """A daemon keeps the pools of others, too: what it takes may be too much while there are many."""
     before = program_ids()
-    for _ in range(TURNS):
-        claims = shortened(script)
-        if all(is_as_claimed(claim) for claim in claims):
-            break
+    claims = shortened(script)
     assert len(claims) == CLAIMS[script]
     assert {claim["script"] for claim in claims} == {f"bench/{script}.py"}
     for claim in claims:
         figure(claim["claim"], claim["value"], claim["unit"])
-        assert is_as_claimed(claim), claim
+        assert claim["met"] or claim["unit"] in TIMED, claim
     assert not left_since(before), "what the bench attached"
-
-
-def is_as_claimed(claim: dict[str, Any]) -> bool:
-    """True if the target is met, or hangs on a clock."""
-    return bool(claim["met"]) or claim["unit"] in TIMED
 
 
 def shortened(script: str) -> list[dict[str, Any]]:

@@ -76,14 +76,16 @@ def test_unit_tests_by_another_python(job: str, passed: Passed) -> None:
 
 
 def test_this_machine_has_a_row(live: None) -> None:
-    """Everything runs here, and in the guests of every role."""
+    """Everything runs here, and in the guests of every role: what those tiers found is in docs/support."""
     release = platform.freedesktop_os_release()
+    host = support.rungs_of(platform.release())
+    assert host == ", ".join(rung for rung in Rung if not gather().refusals.get(rung))
     note(
         f"{release['ID'].title()} {release['VERSION_ID']}",
         python=HERE,
         bcc=".".join(version("bcc").split(".")[:2]),
         unit="yes",
-        host=", ".join(rung for rung in Rung if not gather().refusals.get(rung)),
+        host=host,
         newest=support.rungs_of_newest(),
     )
     support.write_page()
