@@ -31,7 +31,8 @@ mount --bind "$top" {TREE}
 [ "$tree" = writable ] || mount -o remount,bind,ro {TREE}
 if [ -n "$results" ]; then mkdir -p ".$results"; mount --bind "$results" ".$results"; fi
 shift 4
-exec chroot . env -i "$@"
+chroot . env -i "$@"
+exit $?   # no exec: this shell is process 1, and fetches orphans that have ended
 """
 
 

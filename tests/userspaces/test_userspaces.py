@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -31,6 +32,13 @@ TOO_OLD_FOR = ("python3 -m ppobserve.cli.main check", "python3 -m ppobserve.cli.
 WAIT_SECONDS = 60
 NAP = f"600.{os.getpid()}"
 HERE = "{}.{}".format(*sys.version_info)
+
+ORPHAN = """
+import subprocess, time
+subprocess.run(["sh", "-c", "sleep 0.1 &"])
+time.sleep(1)
+subprocess.run("grep -h State: /proc/[0-9]*/status", shell=True)
+"""
 
 
 def of_suites(job: str) -> list[str]:
@@ -117,6 +125,14 @@ def test_nothing_stays_when_what_runs_there_is_ended(number: signal.Signals, use
         assert running.wait(WAIT_SECONDS) == -number
     wait_until(lambda: not sleepers())
     assert Path("/proc/mounts").read_text() == before
+
+
+def test_orphans_are_fetched(userspace: Have) -> None:
+    """The tests are not process 1, which would have to."""
+    words = chroot.command(userspace(next(iter(SUITES))).root, f"exec python3 -c {shlex.quote(ORPHAN)}")
+    states = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=True).stdout
+    assert states.count("State:") > 1
+    assert "zombie" not in states
 
 
 def sleepers() -> list[Path]:
