@@ -18,8 +18,8 @@ from ppobserve.model.series import total
 from ppobserve.source.recorded import open_recording
 
 TOP = Path(__file__).parents[2]
-PATIENCE_SECONDS = 300  # an emulated CPU compiles for a minute while others run
-PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 900  # an emulated CPU compiles for half a minute, and for ten where many others run
+PAUSE_SECONDS = 0.3  # an emulated CPU has to compile beside it
 pytestmark = [pytest.mark.host, pytest.mark.usefixtures("veth")]
 
 
@@ -31,6 +31,11 @@ def ppobserve(*words: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def best() -> Rung:
+    """The rung that is taken where none is asked for."""
+    return make_plan(gather(), Level.STANDARD).rung
+
+
 @pytest.fixture
 def receiver() -> Iterator[str]:
     """The name of a device that receives all the time. Spliced data keeps pages from being recycled: the one thing that
@@ -39,7 +44,7 @@ def receiver() -> Iterator[str]:
 
     def send(lab: VethLab) -> None:
         while not end.wait(PAUSE_SECONDS):
-            lab.send(1_000_003, splice=True)
+            lab.send(100_003, splice=True)
 
     with VethLab() as lab:
         sender = threading.Thread(target=send, args=(lab,))
@@ -51,9 +56,9 @@ def receiver() -> Iterator[str]:
             sender.join()
 
 
-def test_check_says_that_it_is_observable(rung: Rung) -> None:
-    said = ppobserve("check", "--rung", rung.value).stdout
-    assert f"level standard, by {rung.value}" in said
+def test_check_says_that_it_is_observable() -> None:
+    said = ppobserve("check").stdout
+    assert f"level standard, by {best().value}" in said
     assert "\nobservable: yes\n" in said
 
 
@@ -68,8 +73,7 @@ def test_a_recording_is_a_report(receiver: str, tmp_path: Path) -> None:
     ppobserve("record", "-o", str(recording), "--level", "standard", "0.5", "3")
     with closing(open_recording(recording)) as recorded:
         snapshots = [recorded.snapshot(number) for number in range(len(recorded))]
-    rung = make_plan(gather(), Level.STANDARD).rung
-    assert [snapshot.plan.rung for snapshot in snapshots] == [rung] * 3
+    assert [snapshot.plan.rung for snapshot in snapshots] == [best()] * 3
     held = [total(pool.counters["pages_held"]) for pool in snapshots[-1].pools if pool.pool.netdev == receiver]
     assert any(held)
     ppobserve("report", str(recording), "-o", str(page))
