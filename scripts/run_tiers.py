@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +29,7 @@ HOST = ("lint", "unit-tests", "live-tests", "e2e-tests")
 GUESTS = ("guests", "userspaces")
 """Parts of both take slots, as they become free."""
 PROGRESS_SECONDS = 60.0
+ENDING = (signal.SIGINT, signal.SIGTERM)
 POLL_SECONDS = 0.2
 END_SECONDS = 60.0
 FAILURES_SHOWN = 10
@@ -39,6 +41,20 @@ Command = Callable[[str, Path], Sequence[str]]
 
 def make(tier: str, junit: Path) -> Sequence[str]:
     return ["make", "--no-print-directory", tier, f"REPORT={junit}"]
+
+
+@contextmanager
+def signals_later() -> Iterator[None]:
+    """Signals that end this program are handled after the block: a process is started and known, or neither."""
+    came: list[int] = []
+    handlers = {each: signal.signal(each, lambda number, _: came.append(number)) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 class Tier:
@@ -53,8 +69,8 @@ class Tier:
     def start(self, command: Command) -> None:
         self._begun = time.monotonic()
         environment = {**os.environ, "PPOBSERVE_ROWS": str(self.log.parent / "rows")}
-        with self.log.open("wb") as log:
-            words = command(self.name, self.junit)
+        words = command(self.name, self.junit)
+        with self.log.open("wb") as log, signals_later():
             self.process = subprocess.Popen(
                 words, cwd=TOP, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )

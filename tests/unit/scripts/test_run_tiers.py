@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.run_tiers import run_tiers
+from scripts.run_tiers import Tier, run_tiers
 from vmtest import slots
 
 PASSES = "def test_it(): assert True\n"
@@ -127,3 +127,21 @@ def test_interrupted_it_ends_what_runs_and_says_what_was_done(tmp_path: Path, nu
     assert "c not run: interrupted" in out
     assert re.search(r"^b +0 +1 +0 +\d+\.\d  \S+b\.log$", out, re.MULTILINE)
     assert out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+def test_a_tier_that_is_interrupted_as_it_starts_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that it has begun before the call that starts it returns."""
+    popen = subprocess.Popen
+
+    def interrupted(*args, **options):
+        process = popen(*args, **options)
+        signal.raise_signal(signal.SIGINT)
+        return process
+
+    tier = Tier("a", tmp_path)
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tier.start(lambda name, junit: ["true"])
+    assert tier.process
+    assert tier.process.wait(60) == 0
+    assert tier.running is False
