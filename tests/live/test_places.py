@@ -45,8 +45,10 @@ def without(*names: str) -> tuple[str, ...]:
 
 
 PROCESSES_ONLY = mounted("mount -t proc -o subset=pid proc /proc")
+READ_ONLY = "mount --bind {0} {0}; mount -o remount,bind,ro {0}"
+"""What is in a folder stays: the tree may be in one of them."""
 NOWHERE_TO_WRITE = mounted(
-    *(f"mount -t tmpfs -o ro none {folder}" for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run")),
+    *(READ_ONLY.format(folder) for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run")),
     "unset TMPDIR HOME",
     "cd /sys",  # the last place where Python looks for room
 )
