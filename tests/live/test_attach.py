@@ -47,6 +47,7 @@ def holds_and_misses_nothing(features: Features, rung: Rung, level: Level) -> bo
     return set(missed.values()) == {0}
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("header", "one", "other"), [("abi.h", "RETURN_NUMA", "RETURN_RING_FULL"), ("abi.h", "IN_CACHE", "IN_RING")]
 )
@@ -63,6 +64,7 @@ def test_enumerators_that_stand_in_another_order_than_here_do_not_compile(
         trial(features, Level.STANDARD, forced=Rung.TRACEPOINT)
 
 
+@pytest.mark.host  # of a guest it is asked by test_commands.py, whose check tries each rung
 @pytest.mark.parametrize("level", [Level.LEAN, Level.FULL])
 def test_a_trial_leaves_nothing(features: Features, rung: Rung, level: Level) -> None:
     before = bpf.program_ids()
@@ -70,7 +72,7 @@ def test_a_trial_leaves_nothing(features: Features, rung: Rung, level: Level) ->
     assert not left_since(before)
 
 
-@pytest.mark.parametrize("cpus", [360, 1024, 8192])
+@pytest.mark.parametrize("cpus", [*(pytest.param(cpus, marks=pytest.mark.host) for cpus in (360, 1024)), 8192])
 def test_the_end_of_a_pool_is_not_too_long_for_the_verifier_on_a_big_machine(features: Features, cpus: int) -> None:
     big = replace(sources.tables(features), cpus=cpus, nodes=abi.MAX_NODES)
     with attach(features, Level.LEAN, tables=big) as attached:

@@ -141,7 +141,16 @@ def verified(attached: Attached, program: str = FOLD) -> int:
     return int(struct.unpack_from("=I", info, VERIFIED)[0])
 
 
-@pytest.fixture(params=[(2, 2), (33, 2), (360, 16), (8192, 16)], ids=lambda size: f"{size[0]} CPUs")
+SIZES = (
+    (2, 2),
+    pytest.param((33, 2), marks=pytest.mark.host),
+    pytest.param((360, 16), marks=pytest.mark.host),
+    (8192, 16),
+)
+"""CPUs and nodes. Guests are asked the least and the most."""
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]} CPUs")
 def machine(features: Features, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """What a read and the end of a pool need, loaded and not attached: the tables are this test's alone."""
     monkeypatch.setattr(attaching, "load", load_only)
