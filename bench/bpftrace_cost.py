@@ -21,7 +21,7 @@ from ppobserve.kernel import bpf
 from ppobserve.kernel.features import gather
 from ppobserve.lab.affinity import first
 from ppobserve.lab.frames import run_frames
-from ppobserve.model.script import filled
+from ppobserve.model.bpftrace import filled
 from ppobserve.probe.scripts import templates
 
 CALLS = 101

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.claims import table
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 
 SIZES = (1_000, 10_000, 100_000)
 SCRAPED, RULED, KEPT = 30, 60, 15 * 86400

@@ -20,8 +20,8 @@ from prometheus_client.exposition import choose_encoder
 
 from bench.hosts import FAULTS, Host
 from ppobserve.export.collector import PoolCollector, Readable
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.config import Config
-from ppobserve.model.fold import Cardinality
 from ppobserve.model.series import add
 from ppobserve.model.snapshot import HookState, PoolSample, Snapshot, State
 from ppobserve.source.base import Playable

@@ -28,7 +28,7 @@ from bench.extrapolated import Measured, tables
 from bench.fleet import Fleet, registry
 from bench.hosts import Host
 from bench.prometheus import RULES, Service, programs, prometheus
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.plan import Level
 
 NICS, QUEUES = 2, 16

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Every macro that user space passes (ppobserve/probe/source.py), and no other: numbers of this machine, facts of its
+ * Every macro that user space passes (ppobserve/probe/program_text.py), and no other: numbers of this machine, facts of its
  * kernel, and choices of the plan. What is always there is demanded here. What may be missing is listed, and asked for by
  * #ifdef where it is used.
  */

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ppobserve.model.fold import Cardinality, label_names
+from ppobserve.model.cardinality import Cardinality, label_names
 from ppobserve.model.metrics import INFO_METRICS, POOL_METRICS, SELF_METRICS, Metric
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"

@@ -18,8 +18,8 @@ from bench.fleet import registry
 from bench.hosts import Host
 from bench.prometheus import ROOT, promtool
 from ppobserve.cli.serve import ATTACHING
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.config import Config, config_from
-from ppobserve.model.fold import Cardinality
 from ppobserve.source.fleet import Scope
 
 DEPLOY = ROOT / "deploy"

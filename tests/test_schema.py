@@ -17,7 +17,7 @@ from ppobserve.model.snapshot import Pool, PoolSample
 from scripts.output_schemas import schemas
 from scripts.snapshot_schema import PAGE, schema
 from tests.unit.export.samples import moment
-from tests.unit.make import ZERO, plan, snapshot
+from tests.unit.factories import ZERO, plan, snapshot
 from tests.unit.ui.recorded import recorded
 
 SHIPPED = json.loads(PAGE.read_text())

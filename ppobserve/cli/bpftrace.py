@@ -10,9 +10,9 @@ from pathlib import Path
 from ppobserve.cli import facts
 from ppobserve.errors import NotObservable, UsageError
 from ppobserve.kernel.features import gather
+from ppobserve.model.bpftrace import filled, summary
 from ppobserve.model.features import Features
 from ppobserve.model.nearest import nearest
-from ppobserve.model.script import filled, summary
 from ppobserve.probe.scripts import templates
 
 WIDTH = 79

@@ -20,7 +20,7 @@ from ppobserve.model.privileges import VISITING, closed_to_all, grant, limits
 from ppobserve.probe.abi import Tables
 from ppobserve.probe.attach import trial
 from ppobserve.probe.maps import memory_of
-from ppobserve.probe.source import bpf_folder, tables
+from ppobserve.probe.program_text import bpf_folder, tables
 from ppobserve.probe.toolchain import require_bcc
 from ppobserve.ui.check import report
 

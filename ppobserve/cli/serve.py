@@ -17,7 +17,7 @@ from ppobserve.kernel import capabilities, memory
 from ppobserve.model.address import url
 from ppobserve.model.config import Config, check_listen
 from ppobserve.model.plan import Level, Plan, Rung
-from ppobserve.source.governed import Governed
+from ppobserve.source.budgeted import Budgeted
 from ppobserve.source.live import Live
 
 READING = ("BPF", "SYS_ADMIN", "SYS_PTRACE")
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     memory.share_one_heap()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     live = Live.start(chosen.level, chosen.rung)
-    source = Governed(live, lambda level: Live.start(level, chosen.rung), chosen.budget, _log)
+    source = Budgeted(live, lambda level: Live.start(level, chosen.rung), chosen.budget, _log)
     try:
         server = Server(chosen.address, source, chosen.cardinality, chosen.max_series)
         _give_up(chosen)

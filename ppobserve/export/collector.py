@@ -13,11 +13,11 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ppobserve import __version__
-from ppobserve.model.cap import Cap
+from ppobserve.model.cardinality import Cardinality, Group, fold, label_names, label_values
 from ppobserve.model.config import Config
-from ppobserve.model.fold import Cardinality, Group, fold, label_names, label_values
 from ppobserve.model.metrics import PREFIX, TABLE, Metric, counters, gauges
 from ppobserve.model.series import BOUNDS, Counter, Histogram, total
+from ppobserve.model.series_limit import Cap
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, ended_gains, gather_ended
 
 

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from ppobserve.export.collector import PoolCollector, Seen, info_rows
 from ppobserve.export.text import Lines, head
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.metrics import TABLE, counters, gauges
 
 Encode = Callable[..., bytes]

@@ -19,9 +19,9 @@ from ppobserve.export.collector import PoolCollector, Readable
 from ppobserve.export.exposition import Exposition
 from ppobserve.export.page import HEADERS, View, page
 from ppobserve.model.address import joined
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.config import Config
 from ppobserve.model.document import to_document
-from ppobserve.model.fold import Cardinality
 from ppobserve.model.history import History
 from ppobserve.model.snapshot import Snapshot
 

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from prometheus_client.utils import floatToGoString
 
-from ppobserve.model.fold import Cardinality, Group, label_names
+from ppobserve.model.cardinality import Cardinality, Group, label_names
 from ppobserve.model.metrics import PREFIX, Metric
 from ppobserve.model.series import BOUNDS, Histogram
 

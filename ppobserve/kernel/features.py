@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppobserve.errors import KernelFactError
-from ppobserve.kernel import bpf, btf, capabilities, kallsyms, numa, perf, programs, text
+from ppobserve.kernel import bpf, btf, capabilities, kallsyms, machine_code, numa, perf, programs
 from ppobserve.model.features import ALLOC, FRAG, FUNCTIONS, OFFSETS, SLOW, TRACEPOINTS, VARIABLES, Features
 from ppobserve.model.privileges import USED
 
@@ -184,7 +184,7 @@ def _allocators(symbols: Mapping[str, tuple[int, int]]) -> frozenset[str]:
     slow = next((symbols[name][0] for name in SLOW if name in symbols), 0)
     candidates = [name for name in (*ALLOC, *FRAG) if slow and name in symbols]
     try:
-        return frozenset(name for name in candidates if text.branches_to(*symbols[name], slow))
+        return frozenset(name for name in candidates if machine_code.branches_to(*symbols[name], slow))
     except bpf.BpfError:
         return frozenset()
 

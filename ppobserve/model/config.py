@@ -10,7 +10,7 @@ from typing import Any
 
 from ppobserve.errors import ConfigError
 from ppobserve.model.address import bracketed
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.nearest import nearest
 from ppobserve.model.plan import Level, Rung
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from ppobserve.model.far import numa_mismatches, remote_pages
 from ppobserve.model.finding import Finding, Severity, named
+from ppobserve.model.numa import numa_mismatches, remote_pages
 from ppobserve.model.series import BOUNDS, total
 from ppobserve.model.snapshot import PoolSample, State
 from ppobserve.model.span import Device, Span, labelled

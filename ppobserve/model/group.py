@@ -63,7 +63,7 @@ def _merged(old: Group | None, sample: PoolSample, pool: Pool) -> Group:
 
 
 def _netdev(sample: PoolSample) -> Pool:
-    """Pools without a device are one group, whatever their driver, as :mod:`ppobserve.model.fold` has it."""
+    """Pools without a device are one group, whatever their driver, as :mod:`ppobserve.model.cardinality` has it."""
     pool = sample.pool
     if not pool.ifindex:
         return Pool("no device")

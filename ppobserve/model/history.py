@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
+from ppobserve.model.cardinality import Cardinality, Group, fold
 from ppobserve.model.clock import passed
-from ppobserve.model.fold import Cardinality, Group, fold
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import Snapshot, delta
 

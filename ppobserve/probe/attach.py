@@ -15,7 +15,7 @@ from ppobserve.model.audit import Audited, audited
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.snapshot import HookState
-from ppobserve.probe import abi, child, source
+from ppobserve.probe import abi, child, program_text
 from ppobserve.probe.hook_code import STAND_INS, Item, Purpose, end_of, in_order, items, on_demand, stand_ins
 from ppobserve.probe.toolchain import no_bcc, wrong_bcc
 
@@ -126,7 +126,7 @@ def attach(
     return climb(
         features,
         lambda failed: make_plan(features, level, forced=forced, failed=failed),
-        lambda plan: _load(features, plan, tables or source.tables(features), seconds or patience(features)),
+        lambda plan: _load(features, plan, tables or program_text.tables(features), seconds or patience(features)),
     )
 
 
@@ -201,14 +201,14 @@ def _load(features: Features, plan: Plan, tables: abi.Tables, seconds: float) ->
 def _compilation(features: Features, plan: Plan, tables: abi.Tables) -> dict[str, Any]:
     """What BCC is asked to compile."""
     return {
-        "text": source.text(plan, tables, audits=bool(audited(features, plan))),
-        "cflags": [f"-D{name}={value}" for name, value in source.defines(features, plan, tables).items()],
-        "shim": str(source.shim_folder()),
+        "text": program_text.text(plan, tables, audits=bool(audited(features, plan))),
+        "cflags": [f"-D{name}={value}" for name, value in program_text.defines(features, plan, tables).items()],
+        "shim": str(program_text.shim_folder()),
     }
 
 
 def _load_one(features: Features, plan: Plan) -> Attached:
-    tables = source.tables(features)
+    tables = program_text.tables(features)
     nothing: dict[str, Any] = {"tables": {}, "maps": [], "freeze": [], "tail_calls": {}, "attach": []}
     request = {**_compilation(features, plan, tables), **nothing, "load": in_order(plan, Purpose.COUNT)[:1]}
     return Attached(plan, tables, load(request, patience(features)))

@@ -1,10 +1,10 @@
-"""The bpftrace scripts as they are in the tree: templates, filled in by ``model.script``."""
+"""The bpftrace scripts as they are in the tree: templates, filled in by ``model.bpftrace``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ppobserve.probe.source import bpf_folder
+from ppobserve.probe.program_text import bpf_folder
 
 SUFFIX = ".bt"
 

@@ -16,7 +16,7 @@ from ppobserve.kernel.kallsyms import Symbols
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.trace import KINDS, Dropped, Event, Selection, TracePlan, trace_plan
-from ppobserve.probe import abi, events, source
+from ppobserve.probe import abi, events, program_text
 from ppobserve.probe.attach import Attached, climb, load, patience
 from ppobserve.probe.hook_code import Purpose, files, in_order
 from ppobserve.probe.ring import PerfBuffer, RingBuffer
@@ -123,11 +123,11 @@ class Tracer:
 
 def _load(features: Features, plan: Plan, selection: Selection, ring: bool) -> Attached:
     tables = abi.Tables(cpus=features.cpus, nodes=events.NODES)
-    defines = {**source.defines(features, plan, tables), **_choices(selection, ring)}
+    defines = {**program_text.defines(features, plan, tables), **_choices(selection, ring)}
     request = {
-        "text": source.unit(files(plan, Purpose.TRACE), events.assertions(_frames(selection))),
+        "text": program_text.unit(files(plan, Purpose.TRACE), events.assertions(_frames(selection))),
         "cflags": [f"-D{name}={value}" for name, value in defines.items()],
-        "shim": str(source.shim_folder()),
+        "shim": str(program_text.shim_folder()),
         "tables": {},
         "maps": MAPS,
         "freeze": [],

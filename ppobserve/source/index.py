@@ -10,7 +10,7 @@ from ppobserve.errors import ReadError
 from ppobserve.model.clock import set_by
 from ppobserve.model.document import SCHEMA
 from ppobserve.model.recording import Head, head
-from ppobserve.source.unpack import Text, Torn, open_text
+from ppobserve.source.gzip_members import Text, Torn, open_text
 
 MAX_LINE = 64 << 20
 """Bytes of a line whose end is still looked for; 512 pools take 0.4 MiB."""

@@ -15,7 +15,7 @@ from ppobserve.errors import PpobserveError, RecordingError
 from ppobserve.kernel.disk import cannot_write
 from ppobserve.model.recording import BEGINNING, to_line
 from ppobserve.model.snapshot import Snapshot
-from ppobserve.source.unpack import MARK
+from ppobserve.source.gzip_members import MARK
 
 LEVEL = 6
 """Of zlib. 512 pools take 4 ms a snapshot; level 1 takes half of that, and makes files of half as much again."""

@@ -16,7 +16,7 @@ import pytest
 from bench.fleet import Fleet, Replay, demo_hosts
 from bench.hosts import Host
 from bench.prometheus import RULES, Service, alertmanager, prometheus
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.source.recorded import Recorded, open_recording
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ppobserve.model.series import Counters, Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot
-from tests.unit.make import plan
+from tests.unit.factories import plan
 
 HOSTILE = "'\"><iframe>"
 """A device name that the kernel allows: anything but white space, "/" and ":" in 15 bytes."""

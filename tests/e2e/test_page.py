@@ -18,7 +18,7 @@ import pytest
 from ppobserve.errors import HostError, ReadError
 from ppobserve.export.page import page
 from ppobserve.export.server import Server
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.history import History
 from ppobserve.model.snapshot import Snapshot
 from tests.e2e import hosts

@@ -19,7 +19,7 @@ from bench.prometheus import RULES, eventually, prometheus, promtool
 from ppobserve.cli.main import main
 from ppobserve.errors import PrometheusError
 from ppobserve.lab.frames import run_frames
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.series import total
 from ppobserve.source.prometheus import Prometheus as Source

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from bench.run import TOP, parted
 from bench.scale import exposition
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 
 ADDED = 5
 """Series that Prometheus adds to those of a target: up, and four of scrape_*."""

@@ -18,7 +18,7 @@ from ppobserve.model.snapshot import HookState, PoolSample, Snapshot, State
 from ppobserve.probe import abi
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.tables import MappedTables
-from ppobserve.source.governed import Governed
+from ppobserve.source.budgeted import Budgeted
 from ppobserve.source.live import Live
 from tests.live.traffic import has_frames, veth_has_pools
 
@@ -94,12 +94,12 @@ def veth(start: Start, require: Callable[..., None]) -> None:
     require(veth_has_pools(start()), "the kernel's veth has no page_pool", capability="veth")
 
 
-def missed(source: Live | Governed | Attached) -> int:
+def missed(source: Live | Budgeted | Attached) -> int:
     """How many events the kernel did not show to these programs, as it says itself (docs/how-it-counts.md)."""
     return sum(hook.missed for hook in hooks_of(source).values())
 
 
-def hooks_of(source: Live | Governed | Attached) -> Mapping[str, HookState]:
+def hooks_of(source: Live | Budgeted | Attached) -> Mapping[str, HookState]:
     return source.hooks() if isinstance(source, Attached) else source.read().hooks
 
 

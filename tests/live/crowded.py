@@ -12,7 +12,7 @@ from ppobserve.lab.veth import End, VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level
 from ppobserve.model.snapshot import PoolSample, Snapshot
-from ppobserve.probe import source as sources
+from ppobserve.probe import program_text
 from ppobserve.probe.attach import attach
 from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
@@ -29,7 +29,7 @@ def room(source: Live) -> int:
 def with_few_slots(features: Features, other_pools: int) -> list[Snapshot]:
     """After pools one by one; after more at once than there are slots; and after pools one by one."""
     slots = 1 + features.cpus * other_pools
-    small, seen = replace(sources.tables(features), slots=slots), []
+    small, seen = replace(program_text.tables(features), slots=slots), []
     with attach(features, Level.STANDARD, tables=small) as attached, ThreadPoolExecutor(slots) as threads:
         source = Live(attached)
         seen.append(one_by_one(source))
@@ -62,7 +62,7 @@ class Full:
 
 def in_a_full_table(features: Features, other_pools: int) -> tuple[Full, list[End]]:
     """Labs, two pools each, beside a table that has one entry more than the pools of others may take."""
-    small, count = replace(sources.tables(features), pools=1 + other_pools), 1 + other_pools // 2
+    small, count = replace(program_text.tables(features), pools=1 + other_pools), 1 + other_pools // 2
     with attach(features, Level.STANDARD, tables=small) as attached, ExitStack() as stack:
         source, labs = Live(attached), [stack.enter_context(VethLab(receiver_cpu=0)) for _ in range(count)]
         ends = [end for lab in labs for end in (lab.sender, lab.receiver)]

@@ -17,8 +17,7 @@ from ppobserve.kernel import bpf, perf, programs
 from ppobserve.kernel.features import gather
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level, Rung
-from ppobserve.probe import abi
-from ppobserve.probe import source as sources
+from ppobserve.probe import abi, program_text
 from ppobserve.probe.attach import attach, trial
 from ppobserve.source.live import Live
 from tests.live.conftest import TURNS
@@ -55,11 +54,11 @@ def test_enumerators_that_stand_in_another_order_than_here_do_not_compile(
     features: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str, one: str, other: str
 ) -> None:
     folder = tmp_path / "bpf"
-    shutil.copytree(sources.bpf_folder(), folder)
+    shutil.copytree(program_text.bpf_folder(), folder)
     names = {one: other, other: one}
     text = re.sub(rf"\b({one}|{other})\b", lambda found: names[found[1]], (folder / header).read_text(), count=2)
     (folder / header).write_text(text)
-    monkeypatch.setattr(sources, "bpf_folder", lambda: folder)
+    monkeypatch.setattr(program_text, "bpf_folder", lambda: folder)
     with pytest.raises(NotObservable, match=r"bpf/abi\.h and ppobserve/probe/abi\.py differ"):
         trial(features, Level.STANDARD, forced=Rung.TRACEPOINT)
 
@@ -74,7 +73,7 @@ def test_a_trial_leaves_nothing(features: Features, rung: Rung, level: Level) ->
 
 @pytest.mark.parametrize("cpus", [*(pytest.param(cpus, marks=pytest.mark.host) for cpus in (360, 1024)), 8192])
 def test_the_end_of_a_pool_is_not_too_long_for_the_verifier_on_a_big_machine(features: Features, cpus: int) -> None:
-    big = replace(sources.tables(features), cpus=cpus, nodes=abi.MAX_NODES)
+    big = replace(program_text.tables(features), cpus=cpus, nodes=abi.MAX_NODES)
     with attach(features, Level.LEAN, tables=big) as attached:
         assert attached.log == ()
         assert attached.hooks_attached()["release"]

@@ -17,8 +17,8 @@ import pytest
 from ppobserve.errors import NotObservable
 from ppobserve.lab import veth
 from ppobserve.lab.veth import VethLab
+from ppobserve.model.bpftrace import filled
 from ppobserve.model.features import Features
-from ppobserve.model.script import filled
 from ppobserve.model.series import Counters, Histogram, add, total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State, delta
 from ppobserve.probe.abi import RETURNS

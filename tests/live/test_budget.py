@@ -16,7 +16,7 @@ from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe.attach import attach
 from ppobserve.probe.audit import IN_A_ROW as BEFORE_IT_IS_SURE
-from ppobserve.source.governed import Governed
+from ppobserve.source.budgeted import Budgeted
 from ppobserve.source.live import Live
 from tests.live.conftest import SECONDS, eventually, hooks_of, missed, pool_of, settled
 from tests.live.owned import gone, programs_of
@@ -28,13 +28,13 @@ ONE = 67
 
 
 @contextmanager
-def governed(features: Features, budget: float | None, said: list[str]) -> Iterator[Governed]:
+def governed(features: Features, budget: float | None, said: list[str]) -> Iterator[Budgeted]:
     """A source as ``serve`` has it, which measures only when it is told to."""
 
     def start(level: Level) -> Live:
         return Live(attach(features, level))
 
-    source = Governed(start(Level.STANDARD), start, budget, said.append)
+    source = Budgeted(start(Level.STANDARD), start, budget, said.append)
     try:
         yield source
     finally:
@@ -119,7 +119,7 @@ def test_over_its_budget_it_steps_down_under_traffic_and_up_again_after_it(
     assert len(ours) > 10 and gone(ours)
 
 
-def exact(source: Governed, lab: VethLab) -> PoolSample:
+def exact(source: Budgeted, lab: VethLab) -> PoolSample:
     """The receiver's pool, whose counts say what the kernel says."""
     sample = settled(lambda: pool_of(source.read(), lab.receiver))
     pages, returned = total(sample.counters["pages_held"]), total(sample.counters["pages_returned"])

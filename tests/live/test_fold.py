@@ -18,7 +18,7 @@ import pytest
 from ppobserve.kernel import bpf
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level
-from ppobserve.probe import abi, source
+from ppobserve.probe import abi, program_text
 from ppobserve.probe import attach as attaching
 from ppobserve.probe.attach import Attached, attach, load
 from ppobserve.probe.fill import REST_GROUP
@@ -155,7 +155,7 @@ def machine(features: Features, request: pytest.FixtureRequest, monkeypatch: pyt
     """What a read and the end of a pool need, loaded and not attached: the tables are this test's alone."""
     monkeypatch.setattr(attaching, "load", load_only)
     cpus, nodes = request.param
-    sizes = replace(source.tables(features), cpus=cpus, nodes=nodes, pools=3, groups=2, slots=cpus + SPARE)
+    sizes = replace(program_text.tables(features), cpus=cpus, nodes=nodes, pools=3, groups=2, slots=cpus + SPARE)
     with attach(features, Level.LEAN, tables=sizes) as attached:
         machine = Machine(attached)
         yield machine

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ppobserve.lab.veth import End, VethLab
-from ppobserve.model.fold import Cardinality, fold
+from ppobserve.model.cardinality import Cardinality, fold
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, State

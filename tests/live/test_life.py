@@ -16,12 +16,12 @@ import pytest
 from ppobserve.kernel import bpf
 from ppobserve.lab.frames import run_frames
 from ppobserve.lab.veth import VethLab
+from ppobserve.model.cardinality import Cardinality, fold
 from ppobserve.model.features import Features
-from ppobserve.model.fold import Cardinality, fold
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import PoolSample, Snapshot, State
-from ppobserve.probe import source as sources
+from ppobserve.probe import program_text
 from ppobserve.probe.attach import Attached, attach
 from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
@@ -37,7 +37,7 @@ from tests.live.conftest import (
     undisturbed,
 )
 from tests.live.crowded import FEW, in_a_full_table, room, with_few_slots
-from tests.unit.make import flat
+from tests.unit.factories import flat
 
 PARKED = 30_011
 SENT = 1_000_003
@@ -239,7 +239,7 @@ def test_pools_end_and_give_their_slots_back_where_there_are_too_few(features: F
 @pytest.mark.usefixtures("veth")
 def test_a_device_without_a_group_keeps_what_its_pools_counted(features: Features) -> None:
     """There is one group, that of no device."""
-    few = replace(sources.tables(features), groups=1)
+    few = replace(program_text.tables(features), groups=1)
     with attach(features, Level.STANDARD, tables=few) as attached, VethLab(receiver_cpu=0) as lab:
         source = Live(attached)
         lab.send(SENT, cpu=0)

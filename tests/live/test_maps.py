@@ -8,7 +8,7 @@ import struct
 from ppobserve.kernel import bpf, memory
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level
-from ppobserve.probe import source
+from ppobserve.probe import program_text
 from ppobserve.probe.attach import attach
 from ppobserve.probe.maps import memory_of
 from tests.live.owned import maps_of_this_process
@@ -28,7 +28,7 @@ def bytes_of(number: int) -> int:
 
 
 def test_maps_take_what_check_says(features: Features) -> None:
-    told = memory_of(source.tables(features))
+    told = memory_of(program_text.tables(features))
     before = maps_of_this_process()
     with attach(features, Level.LEAN):
         ours = [bytes_of(number) for number in maps_of_this_process() - before]

@@ -10,8 +10,8 @@ import yaml
 
 from ppobserve.cli.config import load
 from ppobserve.errors import ConfigError
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.config import Config
-from ppobserve.model.fold import Cardinality
 from ppobserve.model.plan import Level, Rung
 
 EXAMPLE = Path(__file__).parent.parent.parent.parent / "deploy/ppobserve.yaml"

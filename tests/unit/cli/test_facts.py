@@ -17,7 +17,7 @@ from ppobserve.errors import LoaderError, OutputError, UsageError
 from ppobserve.model.facts import Facts, to_facts
 from ppobserve.model.features import Features
 from ppobserve.model.plan import make_plan
-from tests.unit.make import KERNEL, kernel
+from tests.unit.factories import KERNEL, kernel
 
 Capture = pytest.CaptureFixture[str]
 

@@ -26,7 +26,7 @@ from ppobserve.probe.attach import attach
 from ppobserve.source import live
 from ppobserve.source.live import Live
 from tests.unit.export.samples import moment
-from tests.unit.make import kernel, plan
+from tests.unit.factories import kernel, plan
 
 Capture = pytest.CaptureFixture[str]
 

@@ -20,7 +20,7 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.trace import Dropped, Event, Kind, Selection, trace_plan
 from ppobserve.probe.abi import RETURNS
 from ppobserve.probe.tracing import Tracer
-from tests.unit.make import plan
+from tests.unit.factories import plan
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((Path(__file__).parents[3] / "docs/schema/trace.json").read_text()))
 Capture = pytest.CaptureFixture[str]

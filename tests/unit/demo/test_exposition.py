@@ -10,7 +10,7 @@ import pytest
 from demo.counters import mismatches_by_node, pairs, series_of
 from ppobserve.export.collector import PoolCollector
 from ppobserve.export.exposition import pool_lines
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.series import Histogram, total
 from ppobserve.model.snapshot import PoolSample, Snapshot
 from ppobserve.source.recorded import open_recording

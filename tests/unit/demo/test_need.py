@@ -11,7 +11,7 @@ from demo.need import lacking
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Pool, PoolSample
 from ppobserve.model.span import Span, span_of
-from tests.unit.make import ZERO, plan, snapshot
+from tests.unit.factories import ZERO, plan, snapshot
 
 ONE, TWO = {0: 0, 1: 0}, {0: 0, 1: 1}
 HOOKS, NODES, VETH = "refuses function hooks", "has one NUMA node", "has no page_pool in veth"

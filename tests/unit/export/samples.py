@@ -8,7 +8,7 @@ from ppobserve.errors import HostError
 from ppobserve.model.cost import Cost
 from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import HookState, Pool, PoolSample, Snapshot, State, Tables
-from tests.unit.make import counted, plan, snapshot
+from tests.unit.factories import counted, plan, snapshot
 
 NETNS = 4026531840
 MISMATCHED = {("0", "1"): 101, ("1", "0"): 0, ("unknown", "1"): 3}

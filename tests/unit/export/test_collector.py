@@ -17,13 +17,13 @@ from prometheus_client.samples import Sample
 from ppobserve.errors import ReadError
 from ppobserve.export import collector
 from ppobserve.export.collector import PoolCollector
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.metrics import POOL_LABELS, PREFIX, TABLE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import HookState, Pool, PoolSample, State
 from ppobserve.model.ungrouped import Ungrouped
 from tests.unit.export.samples import NETNS, Source, moment
-from tests.unit.make import Host, counted, flat, histories, plan, snapshot, snapshots
+from tests.unit.factories import Host, counted, flat, histories, plan, snapshot, snapshots
 
 DATA = Path(__file__).parent.parent.parent / "data"
 

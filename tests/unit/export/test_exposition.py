@@ -19,12 +19,12 @@ from ppobserve.errors import ReadError
 from ppobserve.export.collector import PoolCollector, families
 from ppobserve.export.exposition import Exposition, pool_lines
 from ppobserve.export.text import head, number
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot
 from tests.unit.export.samples import Source, moment
-from tests.unit.make import plan, remotes, snapshot, whole_counters
+from tests.unit.factories import plan, remotes, snapshot, whole_counters
 
 OTHERS = re.compile(rb"(?m)^(process_|ppobserve_scrape_seconds).*\n")
 """What is never the same twice."""

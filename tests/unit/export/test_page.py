@@ -15,7 +15,7 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
 from tests.unit.export.samples import moment
-from tests.unit.make import counted, plan, snapshot
+from tests.unit.factories import counted, plan, snapshot
 
 
 def view(now: Snapshot, before: Snapshot | None = None) -> View:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.fleet import Replay
 from ppobserve.export.collector import PoolCollector
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import Snapshot
 from ppobserve.source.recorded import open_recording

@@ -17,11 +17,11 @@ import pytest
 from ppobserve.errors import ListenError, ReadError
 from ppobserve.export import server
 from ppobserve.export.server import Server
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.document import from_document
-from ppobserve.model.fold import Cardinality
 from ppobserve.model.snapshot import Pool, PoolSample
 from tests.unit.export.samples import Source, moment
-from tests.unit.make import snapshot
+from tests.unit.factories import snapshot
 
 Start = Callable[..., tuple[str, int]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ppobserve.kernel import capabilities, features, perf, text
+from ppobserve.kernel import capabilities, features, machine_code, perf
 from ppobserve.kernel.bpf import BpfError
 from ppobserve.kernel.features import Paths, gather, lockdown
 from ppobserve.model.features import ALLOC, FRAG, OFFSETS, OPTIONAL, REFILL, SLOW, STATE_HOLD, TRACEPOINTS
@@ -228,7 +228,7 @@ def test_what_goes_on_to_the_slow_path_itself_allocates(
         assert target == symbols[SLOW[1]][0]
         return asked[start, end]
 
-    monkeypatch.setattr(text, "branches_to", branches_to)
+    monkeypatch.setattr(machine_code, "branches_to", branches_to)
     assert features._allocators(symbols) == allocators
     assert features._allocators({}) == frozenset()
 
@@ -237,7 +237,7 @@ def test_where_the_kernel_shows_no_code_nothing_is_known_to_allocate(monkeypatch
     def refuse(*_: int) -> bool:
         raise BpfError("cannot run the BPF program", errno.EPERM)
 
-    monkeypatch.setattr(text, "branches_to", refuse)
+    monkeypatch.setattr(machine_code, "branches_to", refuse)
     assert features._allocators(dict.fromkeys((*SLOW, *ALLOC), (64, 125))) == frozenset()
 
 

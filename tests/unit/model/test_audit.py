@@ -8,7 +8,7 @@ from ppobserve.model.audit import AUDITED, audited
 from ppobserve.model.features import PER_CPU_OFFSET
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.series import Counters
-from tests.unit.make import KERNEL, counted, kernel
+from tests.unit.factories import KERNEL, counted, kernel
 
 BY_NAME = {each.name: each for each in AUDITED}
 LEFT = "recycle_ring_full+recycle_released_ref"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ppobserve.errors import ConfigError
+from ppobserve.model.cardinality import Cardinality
 from ppobserve.model.config import Config, check_listen, config_from
-from ppobserve.model.fold import Cardinality
 from ppobserve.model.plan import Level, Rung
 
 

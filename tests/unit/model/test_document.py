@@ -14,7 +14,7 @@ from ppobserve.model.document import from_document, to_document
 from ppobserve.model.metrics import TABLE
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
-from tests.unit.make import ZERO, numbers, plan, remotes, snapshot, whole_counters
+from tests.unit.factories import ZERO, numbers, plan, remotes, snapshot, whole_counters
 
 pools = st.builds(Pool, st.text(max_size=8), st.text(max_size=15), numbers, state=st.sampled_from(State))
 gauges = st.dictionaries(st.sampled_from(["inflight_pages", "ring_pages"]), st.floats(allow_nan=False))

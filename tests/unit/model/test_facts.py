@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ppobserve.errors import UsageError
 from ppobserve.model.facts import _LATER, Facts, from_facts, to_facts
 from ppobserve.model.features import Features
-from tests.unit.make import KERNEL, kernel
+from tests.unit.factories import KERNEL, kernel
 
 names, numbers = st.text(max_size=20), st.integers(-(2**63), 2**64)
 BY_KIND = {

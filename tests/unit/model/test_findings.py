@@ -18,7 +18,7 @@ from ppobserve.model.series import Counters, Histogram, add
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
 from ppobserve.model.span import span_of
 from ppobserve.source.recorded import open_recording
-from tests.unit.make import ZERO, Host, counted, histories, plan, snapshot, snapshots
+from tests.unit.factories import ZERO, Host, counted, histories, plan, snapshot, snapshots
 
 RECORDINGS = Path(__file__).parent.parent.parent / "data/recordings"
 BEGIN = 1_700_000_000.0

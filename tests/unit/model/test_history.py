@@ -10,7 +10,7 @@ import pytest
 from ppobserve.model.history import DEVICES, POINTS, SETTLED, STEP, History
 from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
-from tests.unit.make import counted, snapshot
+from tests.unit.factories import counted, snapshot
 
 BEGIN = 1_800_000_000.0
 DEVICE = ("4026531840", "eth0", "drv")

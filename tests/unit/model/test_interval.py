@@ -11,7 +11,7 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.rates import between, group_rows, incomparable, rows
 from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
-from tests.unit.make import ZERO, plan, snapshot
+from tests.unit.factories import ZERO, plan, snapshot
 
 
 def seen(time: float, slow: int, pool: str = "7", **changes: object) -> Snapshot:

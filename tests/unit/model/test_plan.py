@@ -25,7 +25,7 @@ from ppobserve.model.features import (
 from ppobserve.model.hooks import COST_NS, LADDER, End, Hook
 from ppobserve.model.metrics import counters
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
-from tests.unit.make import KERNEL, kernel
+from tests.unit.factories import KERNEL, kernel
 
 NEW, OLD = SLOW
 HIDDEN = {REFILL: (0, 0), NEW: (0, 0)}

@@ -10,7 +10,7 @@ from ppobserve.errors import NotObservable
 from ppobserve.model.features import REFILL, Features
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.privileges import USED, closed_to_all, grant, lacking, limits, require_privileges, spelled
-from tests.unit.make import kernel
+from tests.unit.factories import kernel
 
 ALL = dict.fromkeys(USED, True)
 

@@ -10,7 +10,7 @@ from ppobserve.model.plan import Level, Rung
 from ppobserve.model.rates import rows
 from ppobserve.model.series import Counters, Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
-from tests.unit.make import ZERO, plan, snapshot
+from tests.unit.factories import ZERO, plan, snapshot
 
 ENDED = Pool("ended", "eth0", 1, 2, state=State.ENDED)
 

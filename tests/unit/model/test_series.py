@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppobserve.model.series import BOUNDS, Histogram, add, subtract, total
-from tests.unit.make import flat, histograms, some_counters, whole_counters
+from tests.unit.factories import flat, histograms, some_counters, whole_counters
 
 
 @given(some_counters, some_counters)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from ppobserve.model.series import add, subtract
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, delta, ended_gains, gather_ended
-from tests.unit.make import Host, flat, histories, snapshot, snapshots
+from tests.unit.factories import Host, flat, histories, snapshot, snapshots
 
 
 def gains(new: Snapshot, old: Snapshot) -> dict[tuple[str, ...], int]:

@@ -10,7 +10,7 @@ from ppobserve.errors import NotObservable
 from ppobserve.model.features import CREATE
 from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.trace import KINDS, Dropped, Event, Kind, Selection, TracePlan, event_document, trace_plan
-from tests.unit.make import KERNEL, kernel, plan
+from tests.unit.factories import KERNEL, kernel, plan
 
 FUNCTION_RUNGS = (Rung.FENTRY, Rung.KPROBE)
 NEEDED = {

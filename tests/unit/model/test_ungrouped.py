@@ -7,7 +7,7 @@ from dataclasses import replace
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State
 from ppobserve.model.ungrouped import Ungrouped
-from tests.unit.make import Host, counted, snapshot, snapshots
+from tests.unit.factories import Host, counted, snapshot, snapshots
 
 HELD = counted(1)["pages_held"][()]
 """Pages that a pool has held after one event."""

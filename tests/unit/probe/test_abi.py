@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ppobserve.probe import abi
-from ppobserve.probe.source import bpf_folder
+from ppobserve.probe.program_text import bpf_folder
 
 MEMBER = re.compile(r"^\t(?:u64|u32|s32|char) (\w+)(?:\[|;)", re.MULTILINE)
 

@@ -14,7 +14,7 @@ from ppobserve.model.features import ALLOC, CREATE, DESTROY, REFILL, RELEASE_RET
 from ppobserve.model.plan import Level, Rung
 from ppobserve.probe import attach, child, toolchain
 from ppobserve.probe.attach import Attached
-from tests.unit.make import KERNEL, kernel
+from tests.unit.factories import KERNEL, kernel
 
 Answer = tuple[dict[str, Any], list[int]]
 RUNG_OF = {"fexit": Rung.FENTRY, "kretprobe": Rung.KPROBE, "raw_tracepoint": Rung.TRACEPOINT}

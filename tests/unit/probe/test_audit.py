@@ -15,7 +15,7 @@ from ppobserve.probe import abi
 from ppobserve.probe.attach import AUDIT_MAP, AUDIT_PROGRAM, Attached
 from ppobserve.probe.audit import IN_A_ROW, Audit
 from ppobserve.probe.tables import Life
-from tests.unit.make import counted, plan
+from tests.unit.factories import counted, plan
 
 POOL, GROUP = 0xFFFF888000000000, 1
 FRESH, USED = abi.Pool(owner=POOL, seen_ns=101), abi.Pool(owner=POOL, seen_ns=101, first_hold=64)

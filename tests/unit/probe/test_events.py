@@ -11,7 +11,7 @@ import pytest
 from ppobserve.model.trace import KINDS, Kind
 from ppobserve.probe import events
 from ppobserve.probe.abi import RETURNS, enum_assertions
-from ppobserve.probe.source import bpf_folder
+from ppobserve.probe.program_text import bpf_folder
 
 TEXT = (bpf_folder() / "trace/event.h").read_text()
 MEMBER = re.compile(r"^\t(?:u64|u32|s32|char) (\w+)(?:\[|;)", re.MULTILINE)

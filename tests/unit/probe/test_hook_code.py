@@ -11,10 +11,10 @@ import pytest
 from ppobserve.model import hooks
 from ppobserve.model.hooks import CATALOGUE, Hook, Level, Rung, Spec
 from ppobserve.model.plan import make_plan
-from ppobserve.probe import hook_code, source
+from ppobserve.probe import hook_code, program_text
 from ppobserve.probe.hook_code import HOOK_CODE, Code, Purpose, in_order, items
 from scripts.hooks_page import page
-from tests.unit.make import KERNEL, plan
+from tests.unit.factories import KERNEL, plan
 
 C = """int made_up_entry(context *ctx)
 {
@@ -37,12 +37,12 @@ def made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     monkeypatch.setattr("scripts.hooks_page.CATALOGUE", (*CATALOGUE, spec))
     monkeypatch.setitem(hook_code.HOOK_CODE, "made_up", Code("made_up.c", ("made_up",), {}))
     folder = tmp_path / "bpf"
-    for path in source.bpf_folder().rglob("*.[ch]"):
-        there = folder / path.relative_to(source.bpf_folder())
+    for path in program_text.bpf_folder().rglob("*.[ch]"):
+        there = folder / path.relative_to(program_text.bpf_folder())
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text(path.read_text())
     (folder / "count/made_up.c").write_text(C)
-    monkeypatch.setattr(source, "bpf_folder", lambda: folder)
+    monkeypatch.setattr(program_text, "bpf_folder", lambda: folder)
     return "made_up"
 
 
@@ -52,9 +52,9 @@ def test_a_hook_that_is_added_to_the_tables_is_planned_compiled_attached_and_doc
 ) -> None:
     chosen = make_plan(KERNEL, Level.STANDARD, forced=rung)
     assert [hook.symbols for hook in chosen.hooks if hook.name == made_up] == [("page_pool_made_up",)]
-    assert C in source.text(chosen, source.tables(KERNEL))
+    assert C in program_text.text(chosen, program_text.tables(KERNEL))
     assert {"kind": kind, "function": "made_up_entry", "event": "page_pool_made_up"} in in_order(chosen, Purpose.COUNT)
-    assert source.defines(KERNEL, chosen, source.tables(KERNEL))["HOOK_MADE_UP"] == 1
+    assert program_text.defines(KERNEL, chosen, program_text.tables(KERNEL))["HOOK_MADE_UP"] == 1
     assert "| `made_up` | made-up event |" in page()
     assert made_up not in [hook.name for hook in make_plan(KERNEL, Level.LEAN, forced=rung).hooks]
     assert made_up not in [hook.name for hook in make_plan(KERNEL, Level.FULL, forced=Rung.TRACEPOINT).hooks]
@@ -63,10 +63,10 @@ def test_a_hook_that_is_added_to_the_tables_is_planned_compiled_attached_and_doc
 def test_every_hook_has_its_c_and_every_file_its_hook() -> None:
     assert {spec.hook for spec in CATALOGUE} == set(Hook) == HOOK_CODE.keys()
     for purpose in Purpose:
-        there = {path.name for path in (source.bpf_folder() / purpose.value).glob("*.c")}
+        there = {path.name for path in (program_text.bpf_folder() / purpose.value).glob("*.c")}
         assert there <= {code.file for code in HOOK_CODE.values()}
     assert {code.file for code in HOOK_CODE.values()} == {
-        path.name for path in (source.bpf_folder() / "count").glob("*.c")
+        path.name for path in (program_text.bpf_folder() / "count").glob("*.c")
     }
 
 
@@ -74,7 +74,7 @@ def test_every_hook_has_its_c_and_every_file_its_hook() -> None:
 @pytest.mark.parametrize("rung", Rung)
 def test_every_program_of_a_plan_is_in_its_c(rung: Rung, level: Level) -> None:
     chosen = plan(level, rung)
-    c = source.text(chosen, source.tables(KERNEL))
+    c = program_text.text(chosen, program_text.tables(KERNEL))
     wanted = in_order(chosen, Purpose.COUNT)
     for item in [*wanted, *hook_code.stand_ins(wanted)]:
         assert re.search(rf"^int {item['function']}\(", c, re.MULTILINE), item

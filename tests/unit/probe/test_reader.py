@@ -24,7 +24,7 @@ from ppobserve.probe import abi, tables
 from ppobserve.probe.attach import MAPS, Attached
 from ppobserve.probe.layout import UNKNOWN
 from ppobserve.probe.reader import NO_SHIFT, Reader
-from tests.unit.make import plan
+from tests.unit.factories import plan
 
 POOL, OTHER, GROUP, REST = 0xFFFF888000000000, 0xFFFF888000001000, (4026531840 << 32) | 7 << 1 | 1, 1
 SIZES = abi.Tables(cpus=3, nodes=2, pools=5, groups=3, slots=11)

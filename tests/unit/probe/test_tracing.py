@@ -16,7 +16,7 @@ from ppobserve.model.plan import Rung
 from ppobserve.model.trace import Kind, Selection
 from ppobserve.probe import child, events, tracing
 from ppobserve.probe.tracing import MAPS, RING_BYTES, Tracer
-from tests.unit.make import KERNEL, kernel
+from tests.unit.factories import KERNEL, kernel
 
 Request = Mapping[str, Any]
 

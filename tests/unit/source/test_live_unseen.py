@@ -14,7 +14,7 @@ from ppobserve.model.snapshot import Pool, PoolSample, State, Tables
 from ppobserve.model.ungrouped import Ungrouped
 from ppobserve.source import live
 from ppobserve.source.live import Live, unseen
-from tests.unit.make import ZERO
+from tests.unit.factories import ZERO
 
 NS = 4026531840
 

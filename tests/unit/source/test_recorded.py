@@ -23,7 +23,7 @@ from ppobserve.errors import OutputError, RecordingError, UsageError
 from ppobserve.model import recording
 from ppobserve.model.recording import to_line
 from ppobserve.model.snapshot import Snapshot
-from ppobserve.source import index, recorder, unpack
+from ppobserve.source import gzip_members, index, recorder
 from ppobserve.source.base import Playable
 from ppobserve.source.recorded import Recorded, open_recording, parts
 from ppobserve.source.recorder import Recorder, rotated
@@ -188,10 +188,10 @@ def test_a_line_may_go_on_in_the_next_member(tmp_path: Path) -> None:
 
 
 def test_any_place_is_found_again_with_few_states_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack, "_STRIDE", 4000)
-    monkeypatch.setattr(unpack, "_PIECE", 1500)
-    monkeypatch.setattr(unpack, "_INPUT", 300)
-    monkeypatch.setattr(unpack, "_PLACES", 5)
+    monkeypatch.setattr(gzip_members, "_STRIDE", 4000)
+    monkeypatch.setattr(gzip_members, "_PIECE", 1500)
+    monkeypatch.setattr(gzip_members, "_INPUT", 300)
+    monkeypatch.setattr(gzip_members, "_PLACES", 5)
     path, sent = tmp_path / "long.gz", moments(211)
     record(path, sent[:100])
     record(path, sent[100:])

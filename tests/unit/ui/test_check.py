@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ppobserve.model import document as documents
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.ui.check import report
-from tests.unit.make import kernel, plan
+from tests.unit.factories import kernel, plan
 
 
 def plan_document(chosen: Plan, *audited: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ppobserve.ui.paint import Line, Tone, apart, bar, beside, fitted, line, wid
 from ppobserve.ui.panels import page, summary
 from ppobserve.ui.view import View
 from tests.unit.export.samples import moment
-from tests.unit.make import ZERO, plan, snapshot
+from tests.unit.factories import ZERO, plan, snapshot
 
 USUAL = View()
 FAR = {Tone.FAR, Tone.FAR_CELL, Tone.FAR_CELL_LOW}

@@ -15,7 +15,7 @@ from ppobserve.ui.lines import column_at, heading, row_line
 from ppobserve.ui.paint import Tone, width
 from ppobserve.ui.pool_columns import BY_KEY, COLUMNS, LEAST_TREND, WISHES, Place, absent, columns, fit
 from ppobserve.ui.view import View
-from tests.unit.make import plan
+from tests.unit.factories import plan
 
 
 def taken(places: tuple[Place, ...]) -> int:

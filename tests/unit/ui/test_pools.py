@@ -10,7 +10,7 @@ from ppobserve.model.inventory import UNKNOWN_UNTIL_USED, Known, inventory, inve
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.snapshot import ENDED_ID, Pool, PoolSample, State
 from ppobserve.ui.pools import WIDTH, age, table
-from tests.unit.make import ZERO, plan, snapshot
+from tests.unit.factories import ZERO, plan, snapshot
 
 GAUGES = {"inflight_pages": 1024.0, "cache_pages": 17.0, "ring_pages": 41.0, "ring_size": 1024.0}
 

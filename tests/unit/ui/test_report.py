@@ -14,7 +14,7 @@ from ppobserve.model.series import Histogram
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
 from ppobserve.model.span import span_of
 from ppobserve.ui.report import POOLS, Recording, report
-from tests.unit.make import ZERO, counted, plan, snapshot
+from tests.unit.factories import ZERO, counted, plan, snapshot
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'"
 NETNS = 4026531840

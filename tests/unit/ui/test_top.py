@@ -11,7 +11,7 @@ from ppobserve.model.plan import Level, Rung, make_plan
 from ppobserve.model.rates import Row
 from ppobserve.model.snapshot import Pool, State
 from ppobserve.ui.top import footnotes, header, headings, table
-from tests.unit.make import kernel, plan
+from tests.unit.factories import kernel, plan
 
 rates = st.none() | st.floats(0, 2.0**64 / 0.01)
 rows = st.builds(

@@ -11,7 +11,7 @@ import pytest
 from ppobserve.model.plan import Level, Rung
 from ppobserve.model.trace import KINDS, Dropped, Event, Kind, Selection, trace_plan
 from ppobserve.ui.trace import WIDTH, dropped_line, header, lines, summary, what
-from tests.unit.make import plan
+from tests.unit.factories import plan
 
 LONG = Event(
     time_ns=1_795_642_911_339_971_227,

@@ -13,7 +13,7 @@ from ppobserve.model.snapshot import Pool, PoolSample, State
 from ppobserve.ui.filters import parse_filter
 from ppobserve.ui.pool_columns import BUSY, COLUMNS
 from ppobserve.ui.view import View, look
-from tests.unit.make import ZERO, snapshot
+from tests.unit.factories import ZERO, snapshot
 
 SECONDS = 2.0
 

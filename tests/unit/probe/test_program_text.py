@@ -11,9 +11,9 @@ from ppobserve.errors import LoaderError
 from ppobserve.model.features import DESTROY, OFFSETS, OPTIONAL, REFILL, RELEASE_RETRY, STATS, UPDATE_NID_FUNCTION
 from ppobserve.model.plan import Level, Plan, Rung, make_plan
 from ppobserve.model.trace import Kind, Selection, trace_plan
-from ppobserve.probe import source
+from ppobserve.probe import program_text
 from ppobserve.probe.hook_code import Purpose, files, in_order
-from tests.unit.make import KERNEL, kernel, plan
+from tests.unit.factories import KERNEL, kernel, plan
 
 ON_DEMAND = ["sample/pool.c", "sample/kept.c", "sample/stats.c"]
 STANDARD = ["refill", "slow", "release", "return", "create", "teardown"]
@@ -37,12 +37,12 @@ BCC = re.compile(r"BPF_|PT_REGS_")
 
 def sources() -> list[Path]:
     """All C of ours, without the shim."""
-    folder = source.bpf_folder()
+    folder = program_text.bpf_folder()
     return [path for path in folder.rglob("*.[ch]") if "shim" not in path.relative_to(folder).parts]
 
 
 def text(rung: Rung, level: Level) -> str:
-    return source.text(plan(level, rung), source.tables(KERNEL), audits=True)
+    return program_text.text(plan(level, rung), program_text.tables(KERNEL), audits=True)
 
 
 def code(c: str) -> str:
@@ -78,7 +78,7 @@ def provided(c: str) -> set[str]:
 @pytest.mark.parametrize(("rung", "level"), FILES)
 def test_a_plan_is_compiled_from_a_file_for_each_of_its_hooks_and_what_they_include(rung: Rung, level: Level) -> None:
     counting = [f"count/{name}.c" for name in FILES[rung, level]]
-    assert list(source.files(plan(level, rung), audits=True)) == [*counting, *ON_DEMAND]
+    assert list(program_text.files(plan(level, rung), audits=True)) == [*counting, *ON_DEMAND]
     compiled = re.findall(r'^#line 1 "bpf/(.*)"$', text(rung, level), re.MULTILINE)
     assert sorted(compiled) == sorted(set(compiled))
     assert {*counting, *ON_DEMAND, "config.h", "abi.h", "slot.h"} <= set(compiled)
@@ -90,13 +90,13 @@ def test_every_name_that_the_c_takes_from_outside_is_defined(rung: Rung, level: 
     c = text(rung, level)
     made, arguments = glued(c)
     taken = {name for name in taken_by(c) - arguments if not BCC.match(name)} | made
-    defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+    defined = program_text.defines(KERNEL, plan(level, rung), program_text.tables(KERNEL))
     assert taken - set(defined) == set()
     assert bool(made) is ("return" in FILES[rung, level])
 
 
 def trace_text(rung: Rung, *kinds: Kind) -> str:
-    return source.unit(files(traced(rung, *kinds), Purpose.TRACE), "")
+    return program_text.unit(files(traced(rung, *kinds), Purpose.TRACE), "")
 
 
 def traced(rung: Rung, *kinds: Kind) -> Plan:
@@ -111,7 +111,7 @@ def test_a_trace_takes_nothing_from_outside_that_is_not_defined(rung: Rung) -> N
     c = trace_text(rung, *Kind)
     made, arguments = glued(c)
     taken = {name for name in taken_by(c) - arguments if not BCC.match(name)} | made
-    defined = source.defines(KERNEL, traced(rung, *Kind), source.tables(KERNEL))
+    defined = program_text.defines(KERNEL, traced(rung, *Kind), program_text.tables(KERNEL))
     assert taken - set(defined) - TRACE_CHOICES == set()
 
 
@@ -120,7 +120,7 @@ def test_a_trace_of_mismatches_alone_leaves_beginning_and_end_of_pools_out(rung:
     assert "trace/teardown.c" in files(traced(rung, Kind.RETURN), Purpose.TRACE)
     assert "trace/create.c" in files(traced(rung, Kind.CREATE), Purpose.TRACE)
     assert files(traced(rung, Kind.MISMATCH), Purpose.TRACE) == ["trace/refill.c", "trace/return.c"]
-    defined = source.defines(KERNEL, traced(rung, Kind.MISMATCH), source.tables(KERNEL))
+    defined = program_text.defines(KERNEL, traced(rung, Kind.MISMATCH), program_text.tables(KERNEL))
     assert "HOOK_REFILL" in defined
     assert not {"HOOK_SLOW", "HOOK_CREATE"} & set(defined)
 
@@ -146,12 +146,12 @@ LISTED = re.compile(r"^ \* ([A-Z][A-Z_]+(?:, [A-Z_]+)*)  +\S", re.MULTILINE)
 
 
 def test_config_h_lists_every_macro_that_is_passed_and_no_other() -> None:
-    c = (source.bpf_folder() / "config.h").read_text()
+    c = (program_text.bpf_folder() / "config.h").read_text()
     demanded = {name for found in DEMANDED.findall(c) for name in found if name}
     listed = {name for names in LISTED.findall(c) for name in names.split(", ")}
     passed = {*OPTIONAL, "SYSTEM_RECYCLE_STATS", "PER_CPU_OFFSET", *TRACE_CHOICES, "ONLY_NETDEVS", "ONLY_NODES"}
     for rung, level in FILES:
-        defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        defined = program_text.defines(KERNEL, plan(level, rung), program_text.tables(KERNEL))
         assert demanded <= set(defined)
         passed |= {name for name in defined if not name.startswith("HOOK_")}
     inlined = {"INLINED_REFILL", "FRAG_ALLOCATES", "CREATE_PERCPU"}
@@ -159,7 +159,7 @@ def test_config_h_lists_every_macro_that_is_passed_and_no_other() -> None:
 
 
 def test_a_macro_that_is_missing_is_an_error_by_its_name() -> None:
-    c = (source.bpf_folder() / "config.h").read_text()
+    c = (program_text.bpf_folder() / "config.h").read_text()
     for first, second in DEMANDED.findall(c):
         assert re.search(rf'^#error ".*\b{first or second}\b.* is missing"$', c, re.MULTILINE)
 
@@ -184,17 +184,17 @@ def test_what_a_kernel_may_lack_is_used_under_a_condition_only() -> None:
 def test_without_release_dw_the_files_that_use_it_are_left_out(rung: Rung) -> None:
     offsets = {name: offset for name, offset in KERNEL.offsets.items() if name != "PP_RELEASE_DW"}
     chosen = make_plan(kernel(offsets=offsets), Level.STANDARD, forced=rung)
-    assert "count/teardown.c" not in source.files(chosen)
+    assert "count/teardown.c" not in program_text.files(chosen)
 
 
 def test_the_kernels_own_counters_are_read_where_it_has_them() -> None:
-    assert "sample/stats.c" in source.files(plan(), audits=True)
-    assert "sample/stats.c" not in source.files(plan())
+    assert "sample/stats.c" in program_text.files(plan(), audits=True)
+    assert "sample/stats.c" not in program_text.files(plan())
 
 
 def test_mismatches_are_seen_from_the_ring_only_where_returns_are_not_hooked() -> None:
     for rung, level in FILES:
-        defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        defined = program_text.defines(KERNEL, plan(level, rung), program_text.tables(KERNEL))
         assert ("MISMATCH_FROM_RING" in defined) is (level is Level.LEAN)
 
 
@@ -202,13 +202,13 @@ def test_only_level_lean_by_trampoline_sees_a_refill_by_its_exit() -> None:
     by_exit = [
         (rung, level)
         for rung, level in FILES
-        if "REFILL_BY_EXIT" in source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        if "REFILL_BY_EXIT" in program_text.defines(KERNEL, plan(level, rung), program_text.tables(KERNEL))
     ]
     assert by_exit == [(Rung.FENTRY, Level.LEAN)]
 
 
 def test_values_of_the_defines() -> None:
-    defined = source.defines(KERNEL, plan(), source.tables(KERNEL))
+    defined = program_text.defines(KERNEL, plan(), program_text.tables(KERNEL))
     assert defined["PP_NID"] == KERNEL.offsets["PP_NID"]
     assert (defined["CPUS"], defined["NODES"]) == (4, 2)
     hooks = {f"HOOK_{hook.name.upper()}" for hook in plan().hooks}
@@ -222,12 +222,12 @@ CALLERS = {"REFILL": REFILL, "DESTROY": DESTROY, "RELEASE_RETRY": RELEASE_RETRY,
 
 @pytest.mark.parametrize(("name", "function"), CALLERS.items())
 def test_where_a_stack_s_callers_are(name: str, function: str) -> None:
-    defined = source.defines(KERNEL, plan(), source.tables(KERNEL))
+    defined = program_text.defines(KERNEL, plan(), program_text.tables(KERNEL))
     start, end = KERNEL.symbols[function]
     assert (defined[f"{name}_START"], defined[f"{name}_END"]) == (f"{start}ULL", f"{end}ULL")
     symbols = {other: place for other, place in KERNEL.symbols.items() if other != function}
     features = kernel(symbols=symbols)
-    defined = source.defines(features, plan(), source.tables(features))
+    defined = program_text.defines(features, plan(), program_text.tables(features))
     assert (defined[f"{name}_START"], defined[f"{name}_END"]) == ("0ULL", "0ULL")
 
 
@@ -237,24 +237,24 @@ def test_the_callers_that_a_stack_is_searched_for_are_these() -> None:
 
 def test_a_flush_is_noted_where_functions_are_hooked_and_no_stack_is_looked_at() -> None:
     for rung, level in FILES:
-        defined = source.defines(KERNEL, plan(level, rung), source.tables(KERNEL))
+        defined = program_text.defines(KERNEL, plan(level, rung), program_text.tables(KERNEL))
         assert ("REASON_BY_STATE" in defined) is (rung is not Rung.TRACEPOINT)
 
 
 def test_on_a_kernel_without_numa_every_page_is_on_node_0() -> None:
     features = kernel(nodes_shift=0, nodes=1)
-    defined = source.defines(features, plan(), source.tables(features))
+    defined = program_text.defines(features, plan(), program_text.tables(features))
     assert (defined["NODES_SHIFT_IN_FLAGS"], defined["NODES_MASK"]) == (0, 0)
 
 
 def test_a_big_machine_shares_the_cells_of_its_last_nodes() -> None:
-    assert source.tables(kernel(nodes=64, cpus=256)).nodes == 16
+    assert program_text.tables(kernel(nodes=64, cpus=256)).nodes == 16
 
 
 def test_missing_bpf_sources_are_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(source, "_PACKAGE", tmp_path / "ppobserve")
+    monkeypatch.setattr(program_text, "_PACKAGE", tmp_path / "ppobserve")
     with pytest.raises(LoaderError) as caught:
-        source.bpf_folder()
+        program_text.bpf_folder()
     assert caught.value.what.startswith("the BPF sources are missing")
     assert caught.value.fix == "reinstall ppobserve"
 
@@ -263,9 +263,9 @@ def test_a_wheel_s_own_sources_come_first(monkeypatch: pytest.MonkeyPatch, tmp_p
     for folder in ("ppobserve/_bpf", "bpf"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "abi.h").touch()
-    monkeypatch.setattr(source, "_PACKAGE", tmp_path / "ppobserve")
-    assert source.bpf_folder() == tmp_path / "ppobserve/_bpf"
+    monkeypatch.setattr(program_text, "_PACKAGE", tmp_path / "ppobserve")
+    assert program_text.bpf_folder() == tmp_path / "ppobserve/_bpf"
 
 
 def test_the_shim_is_where_bcc_is_told_to_look() -> None:
-    assert (source.shim_folder() / "include/linux/kconfig.h").is_file()
+    assert (program_text.shim_folder() / "include/linux/kconfig.h").is_file()

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppobserve.model.fold import Cardinality, fold, label_names
+from ppobserve.model.cardinality import Cardinality, fold, label_names
 from ppobserve.model.series import add, add_series
 from ppobserve.model.snapshot import Pool, PoolSample, State
-from tests.unit.make import flat, remotes, some_counters
+from tests.unit.factories import flat, remotes, some_counters
 
 pools = st.builds(
     Pool,

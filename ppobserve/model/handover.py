@@ -12,7 +12,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Carry:
+class Handover:
     """What is to be added to the snapshots of the present programs."""
 
     pools: Mapping[Key, PoolSample] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Carry:
     """The present programs' id of a pool to the one that it had before, where the kernel gives it none."""
 
 
-def take_over(last: Snapshot, first: Snapshot, names: Mapping[str, str]) -> Carry:
+def take_over(last: Snapshot, first: Snapshot, names: Mapping[str, str]) -> Handover:
     """*last* is what was shown of the former programs, *first* what the new ones had counted by then, which both saw.
 
     *names* are the new programs' ids of pools that were known by another. What the new level does not count stays as it
@@ -34,10 +34,10 @@ def take_over(last: Snapshot, first: Snapshot, names: Mapping[str, str]) -> Carr
         if key in pools or sample.pool.state is State.ENDED:
             before = pools[key].counters if key in pools else {}
             pools[key] = replace(pools.get(key, sample), counters=add(before, negative(sample.counters)))
-    return Carry(pools, last.tables, last.audit, names)
+    return Handover(pools, last.tables, last.audit, names)
 
 
-def carried(snapshot: Snapshot, carry: Carry) -> tuple[Snapshot, Carry]:
+def carried(snapshot: Snapshot, carry: Handover) -> tuple[Snapshot, Handover]:
     """What is to be shown for a snapshot of the present programs, and what is to be added to the next.
 
     When a pool ends, what it carries goes where the kernel side puts its counts: to its device's group.
@@ -65,7 +65,7 @@ def _renamed(sample: PoolSample, names: Mapping[str, str]) -> PoolSample:
     return replace(sample, pool=replace(sample.pool, id=name)) if name else sample
 
 
-def _gathered(snapshot: Snapshot, carry: Carry, samples: Mapping[Key, PoolSample]) -> dict[Key, PoolSample]:
+def _gathered(snapshot: Snapshot, carry: Handover, samples: Mapping[Key, PoolSample]) -> dict[Key, PoolSample]:
     """What every pool and group carries, now that some pools have ended."""
     kept = {key: each for key, each in carry.pools.items() if key in samples or each.pool.state is State.ENDED}
     known = replace(snapshot, pools=(*snapshot.pools, *kept.values()))

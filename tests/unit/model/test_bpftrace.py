@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ppobserve.errors import NotObservable
+from ppobserve.model.bpftrace import PLACEHOLDER, filled, summary
 from ppobserve.model.facts import from_facts
 from ppobserve.model.features import REFILL, Features
-from ppobserve.model.script import PLACEHOLDER, filled, summary
 from ppobserve.probe.scripts import templates
 
 FACTS = Path(__file__).parent.parent.parent / "data" / "facts"

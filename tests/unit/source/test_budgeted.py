@@ -13,9 +13,9 @@ from ppobserve.kernel import bpf
 from ppobserve.model.plan import Level, Plan, Rung
 from ppobserve.model.series import total
 from ppobserve.model.snapshot import HookState, Pool, PoolSample, Snapshot
-from ppobserve.source import governed, meter
-from ppobserve.source.governed import Governed
-from tests.unit.make import plan, snapshot
+from ppobserve.source import budgeted, meter
+from ppobserve.source.budgeted import Budgeted
+from tests.unit.factories import plan, snapshot
 
 BUDGET = 0.005
 PROGRAM = 97
@@ -90,13 +90,13 @@ class Attached:
 
 
 class Daemon:
-    """A governed source in a world that this test moves on."""
+    """A budgeted source in a world that this test moves on."""
 
     def __init__(self, kernel: Kernel, budget: float | None = BUDGET, level: Level = Level.FULL) -> None:
         self.kernel, self.said, self.held = kernel, list[str](), 0
         self.refused: HostError | None = None
         self.started = [Attached(level, lambda: self.held)]
-        self.source = Governed(self.started[0], self.start, budget, self.said.append)
+        self.source = Budgeted(self.started[0], self.start, budget, self.said.append)
         self.source._stop = Waiting(kernel)
 
     def start(self, level: Level) -> Attached:
@@ -214,7 +214,7 @@ def test_a_step_that_comes_to_its_end_after_the_daemon_leaves_nothing_attached(k
 
 def test_a_kernel_without_statistics_is_a_sentence_once(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel.failure = "cannot turn on BPF run statistics"
-    monkeypatch.setattr(governed, "EVERY", 1e-4)
+    monkeypatch.setattr(budgeted, "EVERY", 1e-4)
     daemon = Daemon(kernel)
     looks = 0
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppobserve.model.cap import Cap
-from ppobserve.model.fold import Cardinality, Group, fold
+from ppobserve.model.cardinality import Cardinality, Group, fold
+from ppobserve.model.series_limit import Cap
 from ppobserve.model.snapshot import Pool, PoolSample
-from tests.unit.make import counted, flat
+from tests.unit.factories import counted, flat
 
 
 def group(name: str, events: int, **gauges: float) -> Group:

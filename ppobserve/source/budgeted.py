@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ppobserve.errors import HostError
-from ppobserve.model.carry import Carry, carried, take_over
 from ppobserve.model.cost import Governor
+from ppobserve.model.handover import Handover, carried, take_over
 from ppobserve.model.plan import Level, Plan
 from ppobserve.model.snapshot import HookState, Snapshot
 from ppobserve.source.live import Live
@@ -25,7 +25,7 @@ EVERY = 10.0
 """Seconds between two measurements, one of them at a random moment in each: traffic may have a beat."""
 
 
-class Governed:
+class Budgeted:
     """What ``serve`` reads. *start* attaches a level; *say* takes sentences for the log.
 
     *budget* is CPU seconds a second; None: measure only. Any thread may read.
@@ -35,7 +35,7 @@ class Governed:
         self, live: Live, start: Callable[[Level], Live], budget: float | None, say: Callable[[str], None]
     ) -> None:
         self._live, self._start, self._say = live, start, say
-        self._meter, self._carry = Meter(), Carry()
+        self._meter, self._carry = Meter(), Handover()
         self._governor = Governor(live.plan.level, budget, time.monotonic()) if budget else None
         self._former: Mapping[str, HookState] = {}
         self._lock = threading.RLock()

@@ -11,19 +11,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ppobserve.export.collector import PoolCollector
-from ppobserve.model.carry import Carry, carried, take_over
-from ppobserve.model.fold import Cardinality
+from ppobserve.model.cardinality import Cardinality
+from ppobserve.model.handover import Handover, carried, take_over
 from ppobserve.model.series import Counters, Histogram, add
 from ppobserve.model.snapshot import Pool, PoolSample, Snapshot, State, Tables
 from tests.unit.export.samples import Source
-from tests.unit.make import ZERO, Host, counted, flat, snapshot, steps
+from tests.unit.factories import ZERO, Host, counted, flat, snapshot, steps
 
 
 class Programs:
     """Programs that count, and now and then others that count beside them and take over."""
 
     def __init__(self) -> None:
-        self.present, self.next, self.carry = Host(), None, Carry()
+        self.present, self.next, self.carry = Host(), None, Handover()
         self.truth: Counters = {}
 
     def begin(self, ifindex: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import accumulate
 
-from ppobserve.model.fold import Cardinality, Group, label_names, merged
+from ppobserve.model.cardinality import Cardinality, Group, label_names, merged
 from ppobserve.model.series import Counters, add, subtract
 
 FOLDED = "folded"
