@@ -46,10 +46,11 @@ def count(features: Features) -> Iterator[Count]:
 
 def move(attached: Attached, pool: int, returns: int) -> None:
     """Run the programs as page_pool_update_nid runs them on one CPU: the move, and a return for each page given up."""
+    updated, back = (attached.program(attached.purpose.prefix + name) for name in ("nid_updated", "page_returned"))
     with pinned(CPU):
-        bpf.test_run(attached.program("nid_updated"), context=bpf.u64s([pool, NODE]))
+        bpf.test_run(updated, context=bpf.u64s([pool, NODE]))
         for _ in range(returns):
-            bpf.test_run(attached.program("page_returned"), context=bpf.u64s([pool, NET_IOV, 0]))
+            bpf.test_run(back, context=bpf.u64s([pool, NET_IOV, 0]))
 
 
 def returned(counters: Counters) -> dict[str, int]:
