@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,19 +12,20 @@ from ppobserve.lab.frames import run_frames
 from ppobserve.lab.veth import End, VethLab
 from ppobserve.model.features import Features
 from ppobserve.model.plan import Level
-from ppobserve.model.snapshot import PoolSample, Snapshot
+from ppobserve.model.snapshot import PoolSample, Snapshot, State
 from ppobserve.probe import program_text
 from ppobserve.probe.attach import attach
 from ppobserve.probe.tables import MappedTables
 from ppobserve.source.live import Live
-from tests.live.conftest import SECONDS, SPARE, eventually, of_device, others, settled
+from tests.live.conftest import SECONDS, SPARE, eventually, of_device, settled
 
 FEW, MANY = 7, 500_009 if os.environ.get("PPOBSERVE_GUEST") else 1_500_007
 
 
 def room(source: Live) -> int:
-    """How many pools others may have."""
-    return len(others(source)) + SPARE
+    """How many pools others may have at once: those that there are, and some to come."""
+    live = (each.pool for each in source.read().pools if each.pool.state is State.LIVE and each.pool.ifindex)
+    return len(list(live)) + SPARE
 
 
 def with_few_slots(features: Features, other_pools: int) -> list[Snapshot]:
@@ -33,11 +35,21 @@ def with_few_slots(features: Features, other_pools: int) -> list[Snapshot]:
     with attach(features, Level.STANDARD, tables=small) as attached, ThreadPoolExecutor(slots) as threads:
         source = Live(attached)
         seen.append(one_by_one(source))
-        long = [threads.submit(run_frames, MANY, per_pool=MANY, cpu=features.cpus - 1) for _ in range(slots)]
-        eventually(lambda: one_by_one(source).tables.slots_dropped > 0, SECONDS)
+        enough = threading.Event()
+        long = [threads.submit(one_after_another, enough, features.cpus - 1) for _ in range(slots)]
+        try:
+            eventually(lambda: one_by_one(source).tables.slots_dropped > 0, SECONDS)
+        finally:
+            enough.set()
         for each in long:
             each.result()
         return [*seen, source.read(), one_by_one(source)]
+
+
+def one_after_another(enough: threading.Event, cpu: int) -> None:
+    """Have a pool nearly all the time, until there were *enough*: they begin and end at different moments."""
+    while not enough.is_set():
+        run_frames(MANY, per_pool=MANY, cpu=cpu)
 
 
 def one_by_one(source: Live) -> Snapshot:
