@@ -74,6 +74,7 @@ def nearest_node() -> int:
 
 def test_the_devices_node_is_that_of_the_nearest_above_it(nic: Nic, card: Path, start: Start) -> None:
     source = start()
+    echo(101)  # from its first allocation on the pool is known, with its device
     assert pool_of(source, nic).pool.device_node == nearest_node()
     for node in (1, 0, -1):
         card.write_text(str(node))
